@@ -1,0 +1,45 @@
+# `make demo` shows everything, `make test` proves it; both install what they need.
+PYTHON ?= python3
+VENV := .venv
+RUN := $(VENV)/bin/python
+
+.PHONY: help demo down test test-unit test-full lint bench clean
+
+help:  ## list the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
+
+$(VENV)/.made: requirements.txt requirements-dev.txt engine/requirements.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Cutover needs Python 3.11 or newer: make PYTHON=python3.11 ...")'
+	$(PYTHON) -m venv $(VENV)
+	$(RUN) -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	touch $@
+
+demo: $(VENV)/.made  ## a cluster, two apps, a canary, a promotion and a rollback under traffic; leaves them running
+	$(RUN) -m bench.demo
+
+down: $(VENV)/.made  ## remove the embedded cluster and all that runs in it
+	$(RUN) -m cluster down
+
+test: lint test-unit  ## every test, on the embedded cluster, with real traffic
+	$(RUN) -m cluster up
+	$(RUN) -m pytest tests -m "not full"
+
+test-unit: $(VENV)/.made  ## the tests that need nothing but Python
+	$(RUN) -m pytest tests/unit -q
+
+test-full: $(VENV)/.made  ## the long counts; writes docs/benchmarks.md
+	$(RUN) -m cluster up
+	$(RUN) -m pytest tests -m full
+	$(RUN) -m bench.measure
+
+lint: $(VENV)/.made  ## style, types, import contracts
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/mypy .
+	$(VENV)/bin/lint-imports
+
+bench: $(VENV)/.made  ## wall time and memory of preview, promotion and import
+	$(RUN) -m bench.measure
+
+clean: down  ## remove the cluster and the virtual environment
+	rm -rf $(VENV) build

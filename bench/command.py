@@ -1,0 +1,61 @@
+"""Commands as a user types them: shown, run in the project's folder, and never failed silently."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from bench.errors import CommandError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+ROOT: Final = Path(__file__).parent.parent
+
+PASSPHRASE: Final = "PULUMI_CONFIG_PASSPHRASE"  # noqa: S105  # the name of the variable
+
+GRACE: Final = 60
+"""Seconds that a command gets to stop in order once it is interrupted: an `up` finishes the write it is in."""
+
+
+def environment() -> dict[str, str]:
+    """The caller's environment; the stack's secrets open with an empty passphrase unless the caller says otherwise."""
+    given = PASSPHRASE in os.environ or f"{PASSPHRASE}_FILE" in os.environ
+    return {**os.environ} if given else {**os.environ, PASSPHRASE: ""}
+
+
+def run(command: Sequence[str], seconds: float, advice: str) -> None:
+    """Run a command whose output the reader sees as it comes. Raises CommandError, which ends with `advice`."""
+    process = subprocess.Popen(command, cwd=ROOT, env=environment())
+    try:
+        code = process.wait(seconds)
+    except BaseException as error:
+        # Ctrl-C reaches the command too; a deadline does not
+        if isinstance(error, subprocess.TimeoutExpired):
+            process.send_signal(signal.SIGINT)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(GRACE)
+        process.kill()
+        process.wait()
+        if isinstance(error, subprocess.TimeoutExpired):
+            raise CommandError(command, None, f"It had not ended after {seconds:.0f} s. {advice}") from error
+        raise
+    if code != 0:
+        raise CommandError(command, code, advice)
+
+
+def read(command: Sequence[str], seconds: float, advice: str) -> str:
+    """Run a command and return what it printed. Raises CommandError with what it said instead, and `advice`."""
+    try:
+        done = subprocess.run(
+            command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=seconds, check=False
+        )
+    except subprocess.TimeoutExpired as error:
+        raise CommandError(command, None, f"It had not ended after {seconds:.0f} s. {advice}") from error
+    if done.returncode != 0:
+        raise CommandError(command, done.returncode, f"It said: {(done.stderr or done.stdout).strip()}\n{advice}")
+    return done.stdout

@@ -1,0 +1,273 @@
+"""The embedded cluster: one Kubernetes node on this machine, real pods included."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from rich.console import Console
+
+from cluster import certificates, layout, leftovers, machine, network, packages, processes
+from cluster.api import Api
+from cluster.builds import Build
+from cluster.command import run
+from cluster.errors import MachineError, ProcessError
+from cluster.images import Image
+from cluster.lock import locked
+from cluster.programs import CONTROL_PLANE, NODE, PAUSE_IMAGE, programs, write_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
+    from cluster.processes import Program
+
+KUBERNETES: Final = Build(
+    module="kubernetes",
+    requirement="k8s.io/kubernetes",
+    variables=(
+        "k8s.io/component-base/version.gitVersion=v{version}",
+        "k8s.io/component-base/version.gitMajor={major}",
+        "k8s.io/component-base/version.gitMinor={minor}",
+    ),
+    expected="about 9 minutes on 2 cores",
+)
+PODINFO: Final = Build(
+    module="podinfo",
+    requirement="github.com/stefanprodan/podinfo",
+    variables=("github.com/stefanprodan/podinfo/pkg/version.VERSION={version}",),
+    expected="about 40 seconds",
+    tags=("6.9.0", "6.9.1", "6.9.2"),
+    assets=("ui/vue.html",),
+)
+
+_LOCK_SECONDS = 300.0
+_READY_SECONDS = 120.0
+_POLL_SECONDS = 0.05
+_FIRST = ("etcd", "containerd", "kube-apiserver")  # all others need the API server to answer
+_MEMORY_MIB = 3072
+
+
+@dataclass(frozen=True)
+class Status:
+    """How the cluster is.
+
+    Attributes:
+        processes: pid by name, None for one that does not run.
+        healthy: everything that was started runs, and the API server and the node (if started) say they are ready.
+    """
+
+    processes: dict[str, int | None]
+    api_ready: bool
+    node_ready: bool
+    healthy: bool
+    pods: int
+    pods_running: int
+    kubernetes: str
+    url: str
+    kubeconfig: str
+
+    def as_json(self) -> str:
+        return json.dumps(asdict(self), indent=2)
+
+
+class Cluster:
+    """The machine's one embedded cluster.
+
+    Args:
+        console: where progress is written; by default standard output.
+    """
+
+    def __init__(self, console: Console | None = None) -> None:
+        self._console = console or Console(highlight=False, soft_wrap=True)
+        self._api = Api(layout.CERTIFICATES)
+
+    def up(self, *, control_plane_only: bool = False) -> None:
+        """Start what does not run, until the node is Ready; running pods stay. Nothing to do on a healthy cluster.
+
+        Args:
+            control_plane_only: etcd, API server and controller manager, no node and so no pods. A later full `up`
+                carries on from it; on a full cluster it looks after these three only.
+
+        Raises:
+            MachineError: the machine cannot carry it; nothing was started.
+            ClusterError: any other, see `cluster.errors`.
+        """
+        started = time.monotonic()
+        machine.check_user()
+        packages.install_missing(self._console.print)
+        KUBERNETES.ensure(self._console)
+        if not control_plane_only:
+            PODINFO.ensure(self._console)
+        with locked(layout.LOCK, _LOCK_SECONDS, self._console):
+            wanted = CONTROL_PLANE if control_plane_only else (*CONTROL_PLANE, *NODE)
+            missing = [name for name in wanted if not self._is_current(name)]
+            if missing or not self._is_ready(wanted):
+                self._start(wanted, missing)
+                took = time.monotonic() - started
+                self._console.print(f"the cluster is up after {took:.1f} s; started {', '.join(missing) or 'nothing'}")
+            else:
+                self._console.print("the cluster is up and healthy, nothing to do")
+            certificates.write_kubeconfig(layout.kubeconfig(), layout.CERTIFICATES, "admin")
+            self._console.print(f"kubeconfig {layout.kubeconfig()}, context {layout.NAME}")
+
+    def down(self) -> None:
+        """Stop everything and leave nothing behind but what was built.
+
+        Raises:
+            LeftoverError: something could not be removed.
+        """
+        machine.check_user()
+        with locked(layout.LOCK, _LOCK_SECONDS, self._console):
+            processes.kill_all()
+            leftovers.remove_all()
+        self._console.print(f"the cluster is down; what was built stays in {layout.cache()}")
+
+    def load(self, archive: Path) -> None:
+        """Load the images of an archive (OCI layout or `docker save`) into the node.
+
+        Raises:
+            ClusterError: there is no node, no such file, or it is no image archive.
+        """
+        self._containerd("images", "import", str(archive.resolve()))
+
+    def status(self) -> Status:
+        machine.check_user()
+        found = {name: processes.find(name) for name in (*CONTROL_PLANE, *NODE)}
+        started = [name for name in found if processes.was_started(name)]
+        api_ready = all(found[name] for name in CONTROL_PLANE) and self._api.ready
+        pods = self._api.objects("/api/v1/pods") if api_ready else []
+        version = self._api.get("/version") if api_ready else None
+        return Status(
+            processes={name: process.pid if process else None for name, process in found.items()},
+            api_ready=api_ready,
+            node_ready=api_ready and found["kubelet"] is not None and self._api.node_ready,
+            healthy=api_ready and all(found[name] for name in started) and self._is_ready(started),
+            pods=len(pods),
+            pods_running=sum(pod["status"].get("phase") == "Running" for pod in pods),
+            kubernetes=json.loads(version)["gitVersion"] if version else "",
+            url=layout.API_URL,
+            kubeconfig=str(layout.kubeconfig()),
+        )
+
+    def stop_process(self, name: str) -> None:
+        """End one process of the cluster, e.g. `kube-apiserver`, and wait until it is gone."""
+        if process := processes.find(name):
+            process.end()
+
+    def start_process(self, name: str) -> None:
+        """Start one process that was stopped; does not wait until it is ready (`up` does)."""
+        if processes.find(name) is None:
+            processes.start(programs(KUBERNETES)[name])
+
+    def _start(self, wanted: Collection[str], missing: Collection[str]) -> None:
+        known = programs(KUBERNETES)
+        running = [name for name in known if processes.find(name)]
+        ports = [port for name in missing if name not in running for port in known[name].ports]
+        machine.check_room(ports, memory_mib=0 if running else _MEMORY_MIB)
+        write_settings()
+        network.create()
+        first = [name for name in known if name in wanted and name in _FIRST]
+        with ThreadPoolExecutor(max_workers=1) as background, self._console.status("starting the cluster"):
+            for name in first:
+                if name in missing:
+                    self._restart(known[name])
+            loading = background.submit(self._load_images) if "containerd" in first else None
+            self._wait("kube-apiserver", watched=first)
+            for name in missing:
+                if name not in first:
+                    self._restart(known[name])
+            for name in wanted:
+                self._wait(name, watched=wanted)
+            if loading:
+                loading.result()
+
+    def _restart(self, program: Program) -> None:
+        self.stop_process(program.name)
+        processes.start(program)
+
+    def _is_current(self, name: str) -> bool:
+        """Whether it runs, and with the command line that this version would give it."""
+        process = processes.find(name)
+        return process is not None and process.command == programs(KUBERNETES)[name].command
+
+    def _is_ready(self, names: Iterable[str]) -> bool:
+        return all(self._works(name) for name in names)
+
+    def _works(self, name: str) -> bool:
+        """Whether a process does its work; it is known to run."""
+        match name:
+            case "kube-apiserver":
+                return self._api.ready
+            case "kube-controller-manager":  # it makes the account without which no pod can be made
+                return self._api.get("/api/v1/namespaces/default/serviceaccounts/default") is not None
+            case "containerd":
+                return machine.answers(layout.CONTAINERD_SOCKET)
+            case "kubelet":
+                return self._api.node_ready
+            case "kube-proxy":
+                return _answers(layout.PROXY_HEALTH_PORT)
+            case _:
+                return True
+
+    def _wait(self, name: str, watched: Iterable[str]) -> None:
+        """Wait until a process does its work; the end of any of the watched ones is an error."""
+        deadline = time.monotonic() + _READY_SECONDS
+        log = programs(KUBERNETES)[name].log
+        while not self._works(name):
+            for other in watched:
+                if processes.find(other) is None:
+                    raise ProcessError(other, "ended", log.with_name(f"{other}.log"))
+            if time.monotonic() > deadline:
+                raise ProcessError(name, f"was not ready within {_READY_SECONDS:.0f} s", log)
+            time.sleep(_POLL_SECONDS)
+
+    def _load_images(self) -> None:
+        self._wait("containerd", watched=["containerd"])
+        present = self._containerd("images", "list", "--quiet").split()
+        for image in _images():
+            if image.reference not in present:
+                archive = layout.STATE / "image.tar"
+                image.write(archive)
+                self.load(archive)
+                archive.unlink()
+
+    def _containerd(self, *arguments: str) -> str:
+        if not machine.answers(layout.CONTAINERD_SOCKET):
+            raise MachineError(["no node runs that could take images; start it by `python -m cluster up`"])
+        return run("ctr", "--address", str(layout.CONTAINERD_SOCKET), "--namespace", "k8s.io", *arguments)
+
+
+def _images() -> list[Image]:
+    catatonit = Path("/usr/bin/catatonit")  # has a mode to wait for SIGTERM as pause does, and is linked statically
+    pause = Image(PAUSE_IMAGE, {"pause": catatonit}, ("/pause", "-P"))
+    return [
+        pause,
+        *(
+            Image(
+                f"registry.local/podinfo:{tag}",
+                {
+                    "home/app/podinfo": PODINFO.program("podinfo", tag),
+                    "home/app/ui/vue.html": PODINFO.folder / "ui" / "vue.html",
+                },
+                ("/home/app/podinfo",),
+                folder="/home/app",
+            )
+            for tag in PODINFO.tags
+        ),
+    ]
+
+
+def _answers(port: int) -> bool:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
+    try:
+        connection.request("GET", "/healthz")
+        return connection.getresponse().status == http.client.OK
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()

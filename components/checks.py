@@ -1,0 +1,151 @@
+"""The checks between the layers of a release.
+
+They know no Pulumi: they read the cluster on every `up`, rather than follow the engine's steps, so that a release which
+died anywhere goes on where it stands, and a check that failed fails again.
+
+What a check must remember lives in two annotations of a color's Deployment, under a field manager of our own:
+`cutover/served`, the hash of the template that last carried the live traffic, and `cutover/live`, which stands from
+the moment traffic was seen on the color until its connections have drained.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import TypeAlias
+
+from components import traffic
+from components.color import Role
+from components.kube import Cluster
+from components.plan import ACTIVE, AppPlan, ColorPlan, Component
+from components.readiness import Progress, look, wait_until_ready
+
+SERVED = "cutover/served"
+LIVE = "cutover/live"
+
+Tell: TypeAlias = Callable[[ColorPlan, str], None]
+"""Tells the user something about a color."""
+
+
+class Checks:
+    """The checks of one app.
+
+    Args:
+        plan: what the app is to be.
+        cluster: where it is.
+        say: shows progress for the moment.
+        warn: shows what stays worth knowing.
+    """
+
+    def __init__(self, plan: AppPlan, cluster: Cluster, say: Tell, warn: Tell) -> None:
+        self.plan = plan
+        self.cluster = cluster
+        self.say = say
+        self.warn = warn
+
+    async def ready_to_serve(self) -> None:
+        """See every color that takes or will take live traffic ready, before it takes any.
+
+        Raises:
+            NotReadyError: it cannot become ready.
+            NoEndpointsError: its Service lists too few ready endpoints.
+        """
+        live = await self._live_color()
+        serving = [color for color in self.plan.colors.values() if color.role is not Role.IDLE]
+        await asyncio.gather(*(self._ready_to_serve(color, live) for color in serving))
+
+    async def moved(self) -> None:
+        """See that traffic has moved, then let the color that it left end its connections.
+
+        Raises:
+            NotSeenError: the live Service's endpoints show something else.
+        """
+        active, other = self.plan.active, self.plan.other
+        seconds = await traffic.see_moved(self.cluster, self.plan)
+        self.say(active, f"traffic seen on {active.color} after {seconds:.1f} s")
+        await self._remember(active, served=active.template_hash, live=True)
+        memory = await self._memory(other)
+        if other.role is Role.IDLE and LIVE in memory:
+            await self._empty(other, memory[SERVED])
+            await self._remember(other, served=memory[SERVED], live=False)
+
+    async def settled(self) -> None:
+        """See an idle color at its size. One that has served may be ill; a newly staged one may not.
+
+        Raises:
+            NotReadyError: a template that never served cannot become ready.
+        """
+        other = self.plan.other
+        if other.role is not Role.IDLE:
+            return
+        await self._size(other, other.replicas)
+        if (await self._memory(other)).get(SERVED) == other.template_hash:
+            await self._warn_if_ill(other)
+        else:
+            await self._wait(other)
+
+    async def _ready_to_serve(self, color: ColorPlan, live: str | None) -> None:
+        """A color that carries the traffic already is only looked at: what ails it must not stop its own cure."""
+        is_live = live == color.color
+        if not (is_live and color.autoscaler):
+            await self._size(color, await self._needed(color, live))
+        if is_live and (await self._memory(color)).get(SERVED) == color.template_hash:
+            await self._warn_if_ill(color)
+        else:
+            await traffic.await_endpoints(self.cluster, self.plan, color, await self._wait(color))
+
+    async def _needed(self, color: ColorPlan, live: str | None) -> int:
+        """Return the size a color needs to take the traffic; under an HPA, what the live color has now."""
+        if not color.autoscaler or color.role is not Role.ACTIVE or live is None:
+            return color.replicas
+        return max(color.replicas, await traffic.ready_endpoints(self.cluster, self.plan.colors[color.color.other]))
+
+    async def _empty(self, color: ColorPlan, served: str) -> None:
+        """Let connections to a color's pods end before its pods do; a CanaryApp's Service selects them to their end."""
+        if self.plan.component is not Component.BLUE_GREEN:
+            return
+        size = await self.cluster.size(color.name) or 0
+        recycled = self.plan.recycle and color.replicas > 0
+        if not (recycled or size > color.replicas or served != color.template_hash):
+            return
+        await traffic.drain(self.plan.drain_seconds, lambda text: self.say(color, text))
+        if recycled:
+            await traffic.recycle(
+                self.cluster, color, lambda text: self.say(color, text), lambda text: self.warn(color, text)
+            )
+
+    async def _size(self, color: ColorPlan, replicas: int) -> None:
+        """Give a color its size where something else than Pulumi has changed it: an HPA, or a hand."""
+        if await self.cluster.size(color.name) != replicas:
+            await self.cluster.scale(color.name, replicas)
+
+    async def _wait(self, color: ColorPlan) -> int:
+        return await wait_until_ready(
+            self.cluster,
+            self.plan.name,
+            color.name,
+            color.labels,
+            seconds=self.plan.progress_deadline_seconds,
+            say=lambda text: self.say(color, text),
+        )
+
+    async def _warn_if_ill(self, color: ColorPlan) -> None:
+        progress: Progress = await look(self.cluster, color.name, color.labels)
+        if not progress.done:
+            self.warn(color, f"{color.name} ({color.role}): {progress}")
+
+    async def _live_color(self) -> str | None:
+        """Return the color that the live Service says is active; None before the first move."""
+        service = await self.cluster.service(self.plan.name)
+        annotations = (service and service.metadata and service.metadata.annotations) or {}
+        return annotations.get(ACTIVE)
+
+    async def _memory(self, color: ColorPlan) -> dict[str, str]:
+        deployment = await self.cluster.deployment(color.name)
+        annotations = (deployment and deployment.metadata and deployment.metadata.annotations) or {}
+        return {key: value for key, value in annotations.items() if key in {SERVED, LIVE}}
+
+    async def _remember(self, color: ColorPlan, *, served: str, live: bool) -> None:
+        memory = {SERVED: served} | ({LIVE: "true"} if live else {})
+        if await self._memory(color) != memory:
+            await self.cluster.remember(color.name, memory)

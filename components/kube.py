@@ -1,0 +1,205 @@
+"""The cluster as the release sees it: the one module that talks to Kubernetes.
+
+It reads what the checks judge and makes the few writes that are not Pulumi's: sizes under an HPA, pod restarts, and
+what the release remembers (annotations under a field manager of our own, which Pulumi's apply leaves alone).
+Reads and writes here are idempotent, so each is repeated while the API server is away, for at most `PATIENCE_SECONDS`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import httpx2
+import yaml
+from lightkube import ApiError, AsyncClient, KubeConfig
+from lightkube.core.exceptions import ConfigError as KubeConfigError
+from lightkube.core.resource import NamespacedResource
+from lightkube.models.autoscaling_v1 import ScaleSpec
+from lightkube.resources.apps_v1 import Deployment, DeploymentScale
+from lightkube.resources.core_v1 import Pod, Service
+from lightkube.resources.discovery_v1 import EndpointSlice
+from lightkube.types import PatchType
+
+from components.errors import ClusterUnreachableError, ContextError, WrongClusterError
+
+FIELD_MANAGER = "cutover"
+PATIENCE_SECONDS = 30.0
+RETRY_SECONDS = 0.5
+REQUEST_SECONDS = 10.0
+
+Answer = TypeVar("Answer")
+Kind = TypeVar("Kind", bound=NamespacedResource)
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """One address behind a Service, as an EndpointSlice lists it."""
+
+    pod: str
+    ready: bool
+
+
+class Cluster:
+    """A namespace of the cluster that a kubeconfig context names.
+
+    Args:
+        kubeconfig: path (`~` is expanded) or contents of a kubeconfig, as the provider's `kubeconfig` takes it.
+        context: the context in it.
+        namespace: the namespace that every method looks in.
+
+    Raises:
+        ContextError: there is no such kubeconfig or context.
+    """
+
+    def __init__(self, kubeconfig: str, context: str, namespace: str) -> None:
+        self.context = context
+        self.namespace = namespace
+        config = _load(kubeconfig, context).get(context)
+        if config is None:
+            raise ContextError(context, kubeconfig)
+        self._config = config
+        self._made: AsyncClient | None = None
+
+    @property
+    def _client(self) -> AsyncClient:
+        # made on first use, inside the event loop that will use it
+        if self._made is None:
+            self._made = AsyncClient(
+                self._config,
+                namespace=self.namespace,
+                timeout=httpx2.Timeout(REQUEST_SECONDS),
+                field_manager=FIELD_MANAGER,
+                trust_env=False,
+            )
+        return self._made
+
+    @property
+    def node_host(self) -> str:
+        """Where a NodePort answers: this machine for a cluster on it, else any node."""
+        host = httpx2.URL(self._config.cluster.server).host
+        return host if host in {"127.0.0.1", "localhost", "::1"} else "<any node>"
+
+    async def service(self, name: str) -> Service | None:
+        return await self._find(lambda: self._client.get(Service, name))
+
+    async def deployment(self, name: str) -> Deployment | None:
+        return await self._find(lambda: self._client.get(Deployment, name))
+
+    async def verify(self, kind: str, name: str, uid: str) -> None:
+        """Make sure that a Deployment or Service is the very object that Pulumi has.
+
+        Raises:
+            WrongClusterError: it is another one, or not there.
+        """
+        found = await (self.deployment(name) if kind == "Deployment" else self.service(name))
+        found_uid = found.metadata.uid if found and found.metadata else None
+        if found_uid != uid:
+            raise WrongClusterError(name, self.context, expected=uid, found=found_uid)
+
+    async def pods(self, labels: Mapping[str, str]) -> list[Pod]:
+        return await self._list(Pod, labels)
+
+    async def endpoints(self, service: str) -> list[Endpoint]:
+        """Return what all EndpointSlices of a Service list; above 100 addresses there are several slices."""
+        labels = {"kubernetes.io/service-name": service}
+        slices = await self._list(EndpointSlice, labels)
+        return [
+            Endpoint(pod=(endpoint.targetRef and endpoint.targetRef.name) or "", ready=_is_ready(endpoint.conditions))
+            for piece in slices
+            for endpoint in piece.endpoints or []
+        ]
+
+    async def log_tail(self, pod: str, container: str, lines: int = 5) -> list[str]:
+        """Return the last lines that a container wrote; none when there is no log to read."""
+
+        async def read() -> list[str]:
+            return [line async for line in self._client.log(pod, container=container, tail_lines=lines, newlines=False)]
+
+        try:
+            return await self._patiently(read)
+        except ApiError:
+            return []
+
+    async def size(self, deployment: str) -> int | None:
+        """Return how many pods a Deployment is to have; None when it is not there."""
+        found = await self.deployment(deployment)
+        return found.spec.replicas if found and found.spec is not None else None
+
+    async def scale(self, deployment: str, replicas: int) -> None:
+        """Write a size to the scale subresource, which is where an HPA writes it too."""
+        patch = DeploymentScale(spec=ScaleSpec(replicas=replicas))
+        await self._patiently(
+            lambda: self._client.patch(DeploymentScale, deployment, patch, patch_type=PatchType.MERGE)
+        )
+
+    async def delete_pod(self, name: str) -> None:
+        await self._find(lambda: self._client.delete(Pod, name))
+
+    async def remember(self, deployment: str, annotations: dict[str, str]) -> None:
+        """Make `annotations` all that the release remembers of a Deployment."""
+        note = {
+            "apiVersion": "apps/v1",
+            "kind": "Deployment",
+            "metadata": {"name": deployment, "annotations": annotations},
+        }
+        await self._patiently(
+            lambda: self._client.patch(Deployment, deployment, note, patch_type=PatchType.APPLY, force=True)
+        )
+
+    async def _list(self, kind: type[Kind], labels: Mapping[str, str]) -> list[Kind]:
+        async def read() -> list[Kind]:
+            return [item async for item in self._client.list(kind, labels={**labels})]
+
+        return await self._patiently(read)
+
+    async def _find(self, call: Callable[[], Awaitable[Answer]]) -> Answer | None:
+        try:
+            return await self._patiently(call)
+        except ApiError as error:
+            if error.status.code == httpx2.codes.NOT_FOUND:
+                return None
+            raise
+
+    async def _patiently(self, call: Callable[[], Awaitable[Answer]]) -> Answer:
+        """Repeat `call` while the API server is away or overloaded.
+
+        Raises:
+            ClusterUnreachableError: it stayed away for `PATIENCE_SECONDS`.
+            ApiError: it answered with any other error.
+        """
+        give_up = asyncio.get_running_loop().time() + PATIENCE_SECONDS
+        while True:
+            try:
+                return await call()
+            except (ApiError, httpx2.TransportError) as error:
+                if isinstance(error, ApiError) and error.response.status_code not in {429, 500, 502, 503, 504}:
+                    raise
+                if asyncio.get_running_loop().time() >= give_up:
+                    raise ClusterUnreachableError(self.context, PATIENCE_SECONDS, str(error)) from error
+            await asyncio.sleep(RETRY_SECONDS)
+
+
+def _load(kubeconfig: str, context: str) -> KubeConfig:
+    if "\n" in kubeconfig or kubeconfig.lstrip().startswith("{"):
+        return KubeConfig.from_dict(yaml.safe_load(kubeconfig))
+    path = Path(kubeconfig).expanduser()
+    try:
+        return KubeConfig.from_file(path)
+    except (OSError, KubeConfigError) as error:
+        raise ContextError(context, str(path)) from error
+
+
+def _is_ready(conditions: object) -> bool:
+    # no condition means ready: discovery.k8s.io/v1, EndpointConditions
+    return getattr(conditions, "ready", None) is not False
+
+
+def names(pods: Iterable[Pod]) -> set[str]:
+    """The names of `pods`, without those that are ending."""
+    return {
+        pod.metadata.name for pod in pods if pod.metadata and pod.metadata.name and not pod.metadata.deletionTimestamp
+    }

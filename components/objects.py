@@ -1,0 +1,118 @@
+"""Kubernetes objects of an app, from values that are already decided; planner.py decides."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from components.plan import Manifest
+from components.schema import App, Autoscaling, Config, PodSecurity, ServiceType
+
+# Read by Pulumi's Kubernetes provider (pulumi.com: "Kubernetes provider: annotations").
+_SKIP_AWAIT = {"pulumi.com/skipAwait": "true"}
+_PATCH_FORCE = {"pulumi.com/patchForce": "true"}
+_DELETE_IN_BACKGROUND = {"pulumi.com/deletionPropagationPolicy": "background"}
+
+
+def metadata(
+    name: str, namespace: str, labels: Mapping[str, str], annotations: Mapping[str, str] | None = None
+) -> Manifest:
+    """Metadata with an explicit namespace, so that no default of a kubeconfig decides where an object goes."""
+    head: Manifest = {"name": name, "namespace": namespace, "labels": dict(labels)}
+    return {**head, "annotations": dict(annotations)} if annotations else head
+
+
+def namespace(name: str, labels: Mapping[str, str], security: PodSecurity) -> Manifest:
+    """A namespace that admits only pods of a Pod Security level."""
+    enforce = {"pod-security.kubernetes.io/enforce": str(security)}
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": {**labels, **enforce}}}
+
+
+def deployment(meta: Manifest, app: App, selector: Mapping[str, str], template: Manifest, replicas: int) -> Manifest:
+    """A color's Deployment. A rollout never takes a pod away before its successor is ready."""
+    annotations = {**meta["annotations"], **_PATCH_FORCE, **_SKIP_AWAIT, **_DELETE_IN_BACKGROUND}
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {**meta, "annotations": annotations},
+        "spec": {
+            "minReadySeconds": app.min_ready_seconds,
+            "progressDeadlineSeconds": app.progress_deadline_seconds,
+            "replicas": replicas,
+            "revisionHistoryLimit": app.revision_history_limit,
+            "selector": {"matchLabels": dict(selector)},
+            "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": "25%", "maxUnavailable": 0}},
+            "template": template,
+        },
+    }
+
+
+def inner_service(meta: Manifest, app: App, selector: Mapping[str, str], *, forced: bool = False) -> Manifest:
+    """A Service inside the cluster: a color's own one, or with `forced` the preview one, whose selector moves."""
+    annotations = {**_SKIP_AWAIT, **(_PATCH_FORCE if forced else {})}
+    return _service({**meta, "annotations": annotations}, app, selector, ServiceType.CLUSTER_IP, node_port=None)
+
+
+def live_service(meta: Manifest, app: App, selector: Mapping[str, str]) -> Manifest:
+    """The Service that carries live traffic, exposed as the app says."""
+    annotations = {**app.expose.annotations, **meta["annotations"], **_SKIP_AWAIT, **_PATCH_FORCE}
+    return _service(
+        {**meta, "annotations": annotations}, app, selector, app.expose.type, node_port=app.expose.node_port
+    )
+
+
+def _service(
+    meta: Manifest, app: App, selector: Mapping[str, str], kind: ServiceType, *, node_port: int | None
+) -> Manifest:
+    port: Manifest = {"name": "app", "port": app.expose.port, "protocol": "TCP", "targetPort": "app"}
+    if app.expose.app_protocol:
+        port["appProtocol"] = app.expose.app_protocol
+    if node_port:
+        port["nodePort"] = node_port
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": meta,
+        "spec": {"type": str(kind), "selector": dict(selector), "ports": [port]},
+    }
+
+
+def disruption_budget(meta: Manifest, selector: Mapping[str, str]) -> Manifest:
+    """Evictions take one pod of a color at a time, and an unhealthy one always, so that a drain never hangs."""
+    return {
+        "apiVersion": "policy/v1",
+        "kind": "PodDisruptionBudget",
+        "metadata": meta,
+        "spec": {
+            "maxUnavailable": 1,
+            "selector": {"matchLabels": dict(selector)},
+            "unhealthyPodEvictionPolicy": "AlwaysAllow",
+        },
+    }
+
+
+def autoscaler(meta: Manifest, aims: Autoscaling, *, deployment: str, least: int, may_shrink: bool) -> Manifest:
+    """A color's autoscaler, from `least` pods up; one that may not shrink keeps what the release gave the color."""
+    metrics = list(aims.metrics)
+    if aims.cpu_utilization or not metrics:
+        target = {"type": "Utilization", "averageUtilization": aims.cpu_utilization or 80}
+        metrics.insert(0, {"type": "Resource", "resource": {"name": "cpu", "target": target}})
+    behavior = dict(aims.behavior)
+    if not may_shrink:
+        behavior["scaleDown"] = {**behavior.get("scaleDown", {}), "selectPolicy": "Disabled"}
+    return {
+        "apiVersion": "autoscaling/v2",
+        "kind": "HorizontalPodAutoscaler",
+        "metadata": meta,
+        "spec": {
+            "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": deployment},
+            "minReplicas": least,
+            "maxReplicas": aims.max_replicas,
+            "metrics": metrics,
+            **({"behavior": behavior} if behavior else {}),
+        },
+    }
+
+
+def config_map(meta: Manifest, config: Config) -> Manifest:
+    """Configuration data that never change under this name."""
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "data": dict(config.data), "immutable": True}

@@ -1,0 +1,164 @@
+"""From configuration to plan: which objects a stack's configuration means. Pure; no Pulumi here.
+
+A color's size is the position's business, never the pod template's: promoting a canary promotes the very pods that
+were tested, and nothing is rolled twice.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+
+from components import objects, pod
+from components.color import Color, Role
+from components.plan import ACTIVE, ROLE, SHARE, SOURCE, TAG, TAGS, AppPlan, ColorPlan, Component, Manifest, StackPlan
+from components.position import Position, position
+from components.schema import App, Config, Pod, Settings
+
+_MANAGED_BY: Mapping[str, str] = {"app.kubernetes.io/managed-by": "cutover"}
+
+
+def plan(settings: Settings, *, owner: str) -> StackPlan:
+    """Say which objects `settings` mean.
+
+    Args:
+        settings: a configuration that `config.load` has passed.
+        owner: the stack as `<project>/<stack>`; every object carries it as a label.
+    """
+    labels = {**_MANAGED_BY, "cutover/stack": label_value(owner)}
+    namespace = objects.namespace(settings.namespace, labels, settings.pod_security)
+    return StackPlan(
+        namespace=settings.namespace,
+        namespace_manifest=namespace if settings.create_namespace else None,
+        apps=tuple(
+            _Planner(name, app, position(app, settings), settings.namespace, labels).plan()
+            for name, app in sorted(settings.apps.items())
+        ),
+    )
+
+
+def label_value(text: str) -> str:
+    """Make `text` a label value: `cutover/dev` becomes `cutover.dev`; a long one is cut and told apart by a digest."""
+    safe = re.sub(r"[^A-Za-z0-9_.-]", ".", text)
+    if len(safe) > 63:
+        safe = f"{safe[:52]}.{sha256(text.encode()).hexdigest()[:10]}"
+    return safe.strip("_.-")
+
+
+@dataclass(frozen=True)
+class _Planner:
+    """Plans one app."""
+
+    name: str
+    app: App
+    where: Position
+    namespace: str
+    stack_labels: Mapping[str, str]
+
+    def plan(self) -> AppPlan:
+        active, other = self.where.active, self.where.active.other
+        other_role, other_size = self._of_other()
+        share = f"{other_size}/{self.app.size + other_size}" if other_role is Role.CANARY else "0%"
+        return AppPlan(
+            name=self.name,
+            namespace=self.namespace,
+            component=self.app.component,
+            active=self._color(active, Role.ACTIVE, self.app.size),
+            other=self._color(other, other_role, other_size),
+            live_service=self._live_service(share),
+            preview_service=objects.inner_service(
+                self._metadata(f"{self.name}-preview"), self.app, self._selector(other), forced=True
+            ),
+            share=share,
+            drain_seconds=self.app.drain_seconds,
+            recycle=self.app.recycle,
+            progress_deadline_seconds=self.app.progress_deadline_seconds,
+            in_place=self.app.in_place,
+            force=self.app.force,
+            coupled=self.where.coupled,
+        )
+
+    def _of_other(self) -> tuple[Role, int]:
+        """What the position makes of the other color, and how many pods that is.
+
+        Without a router every ready pod behind a CanaryApp's live Service takes traffic, so its other color has the
+        canary's pods and no more. An idle color that runs what the live one runs has none: there is nothing to test
+        and nothing to return to.
+        """
+        if self.app.component is Component.CANARY:
+            return (Role.CANARY if self.where.canary_replicas else Role.IDLE), self.where.canary_replicas
+        if self._template_hash(Color.BLUE) == self._template_hash(Color.GREEN):
+            return Role.IDLE, 0
+        return Role.IDLE, self.app.size if self.where.idle_replicas is None else self.where.idle_replicas
+
+    def _color(self, color: Color, role: Role, size: int) -> ColorPlan:
+        app, name, selector = self.app, f"{self.name}-{color}", self._selector(color)
+        config = app.pod(color).config
+        tag = self.where.tags.of(color)
+        told = {ROLE: str(role), TAG: tag, SOURCE: self._source_hash(color)}
+        return ColorPlan(
+            color=color,
+            role=role,
+            tag=tag,
+            replicas=size,
+            template_hash=self._template_hash(color),
+            deployment=objects.deployment(
+                self._metadata(name, told, color), app, selector, self._template(color, str(color)), size
+            ),
+            service=objects.inner_service(self._metadata(name, color=color), app, selector),
+            disruption_budget=objects.disruption_budget(self._metadata(name, color=color), selector),
+            autoscaler=self._autoscaler(color, role, size),
+            config_maps=(self._config_map(color, config),) if config else (),
+        )
+
+    def _autoscaler(self, color: Color, role: Role, size: int) -> Manifest | None:
+        if not self.app.autoscaling:
+            return None
+        name = f"{self.name}-{color}"
+        least, may_shrink = max(size, 1), role is Role.ACTIVE
+        meta = self._metadata(name, color=color)
+        return objects.autoscaler(meta, self.app.autoscaling, deployment=name, least=least, may_shrink=may_shrink)
+
+    def _config_map(self, color: Color, config: Config) -> Manifest:
+        name = pod.config_map_name(self.name, str(color), config)
+        return objects.config_map(self._metadata(name, color=color), config)
+
+    def _live_service(self, share: str) -> Manifest:
+        tags = {str(color): self.where.tags.of(color) for color in Color}
+        told = {ACTIVE: str(self.where.active), TAGS: json.dumps(tags, separators=(",", ":")), SHARE: share}
+        selector = {"app": self.name} if self.app.component is Component.CANARY else self._selector(self.where.active)
+        return objects.live_service(self._metadata(self.name, told), self.app, selector)
+
+    def _template(self, color: Color, written_as: str) -> Manifest:
+        """A color's pod template, with `written_as` wherever the color's name goes."""
+        tag = self.where.tags.of(color)
+        return pod.template(
+            self.name,
+            written_as,
+            tag,
+            self.app.pod(color),
+            labels={**_MANAGED_BY, "app.kubernetes.io/name": self.name, "app.kubernetes.io/version": label_value(tag)},
+            patches=(self.app.pod_template, self.app.colors.of(color).pod_template),
+        )
+
+    def _template_hash(self, color: Color) -> str:
+        return pod.digest(self._template(color, pod.ANY_COLOR))
+
+    def _source_hash(self, color: Color) -> str:
+        """Names what the configuration says of a color's pods; it stays when a newer Cutover makes more of it."""
+        said = self.app.pod(color).model_dump(mode="json", include=set(Pod.model_fields), exclude_unset=True)
+        return pod.digest([self.where.tags.of(color), said, self.app.colors.of(color).pod_template])
+
+    def _selector(self, color: Color) -> dict[str, str]:
+        return {"app": self.name, "color": str(color)}
+
+    def _metadata(
+        self, name: str, annotations: Mapping[str, str] | None = None, color: Color | None = None
+    ) -> Manifest:
+        labels = {**self.stack_labels, "app.kubernetes.io/name": self.name, "app": self.name}
+        if color:
+            labels["color"] = str(color)
+        return objects.metadata(name, self.namespace, labels, annotations)

@@ -1,0 +1,178 @@
+"""The pod template of a color: what the configuration says of it, in Kubernetes' words.
+
+The defaults pass the Pod Security level *restricted* (Kubernetes, "Pod Security Standards").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from hashlib import sha256
+from json import dumps
+from typing import Any
+
+from components.merge import merged
+from components.schema import Config, Handler, Pod, PreStop, Probe, Volume
+
+CONTAINER = "app"
+"""The name of the app's container, in every pod."""
+
+ANY_COLOR = "*"
+"""Stands for the color's name where it does not matter; no color or label can be called so."""
+
+PORT, PROBE_PORT = "app", "probe"
+"""The names of the container's ports."""
+
+_TMP = Volume.model_validate({"mountPath": "/tmp"})  # noqa: S108  # a path in the pod, not here
+_SECURITY: Mapping[str, Any] = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
+
+
+def digest(value: Any) -> str:
+    """Name JSON content: ten hexadecimal digits that do not depend on the order of keys."""
+    return sha256(dumps(value, sort_keys=True, separators=(",", ":")).encode()).hexdigest()[:10]
+
+
+def config_map_name(app: str, color: str, config: Config) -> str:
+    return f"{app}-{color}-{digest(config.data)}"
+
+
+def template(
+    app: str, color: str, tag: str, pod: Pod, *, labels: Mapping[str, str], patches: Iterable[Mapping[str, Any]]
+) -> dict[str, Any]:
+    """Build the pod template of a color.
+
+    Args:
+        app: the app's name.
+        color: the color's name, as it stands in labels and object names.
+        tag: the image's tag.
+        pod: what the configuration says of this color's pods.
+        labels: labels of the pods beside `app` and `color`.
+        patches: strategic merge patches, applied last, in this order.
+
+    Raises:
+        MergeKeyMissingError: a patch cannot be merged.
+    """
+    selector = {"app": app, "color": color}
+    volumes = volumes_of(app, color, pod)
+    result = _said(
+        metadata=_said(labels={**labels, **pod.pod_labels, **selector}, annotations=pod.pod_annotations),
+        spec=_said(
+            automountServiceAccountToken=pod.service_account is not None,
+            containers=[_container(app, color, tag, pod, volumes)],
+            enableServiceLinks=False,
+            imagePullSecrets=[{"name": name} for name in pod.image_pull_secrets],
+            initContainers=[*map(_secured, pod.init_containers), *map(_sidecar, pod.sidecars)],
+            nodeSelector=pod.node_selector,
+            securityContext=_said(
+                runAsNonRoot=True, runAsUser=pod.run_as_user, seccompProfile={"type": "RuntimeDefault"}
+            ),
+            serviceAccountName=pod.service_account,
+            terminationGracePeriodSeconds=pod.termination_grace_period_seconds,
+            tolerations=pod.tolerations,
+            topologySpreadConstraints=[_spread(constraint, selector) for constraint in pod.topology_spread],
+            volumes=[{"name": name, **volume.source} for name, volume in volumes.items()],
+        ),
+    )
+    for patch in patches:
+        result = merged(result, patch)
+    return result
+
+
+def volumes_of(app: str, color: str, pod: Pod) -> dict[str, Volume]:
+    """Return all volumes of a color's pods by name: the configured ones, `tmp`, and `config` if that is mounted."""
+    volumes = dict(sorted(pod.volumes.items()))
+    if "tmp" not in volumes and all(volume.mount_path != _TMP.mount_path for volume in volumes.values()):
+        volumes["tmp"] = _TMP
+    if pod.config and pod.config.mount_path:
+        source = {"configMap": {"name": config_map_name(app, color, pod.config)}}
+        volumes["config"] = Volume.model_validate(
+            {"mountPath": pod.config.mount_path, "readOnly": True, "source": source}
+        )
+    return volumes
+
+
+def _container(app: str, color: str, tag: str, pod: Pod, volumes: Mapping[str, Volume]) -> dict[str, Any]:
+    ports = {PORT: pod.port} if pod.probe_port in {None, pod.port} else {PORT: pod.port, PROBE_PORT: pod.probe_port}
+    probe_port = PROBE_PORT if PROBE_PORT in ports else PORT
+    env_from = list(pod.env_from)
+    if pod.config and not pod.config.mount_path:
+        env_from.append({"configMapRef": {"name": config_map_name(app, color, pod.config)}})
+    return _said(
+        name=CONTAINER,
+        image=f"{pod.image}:{tag}",
+        imagePullPolicy=str(pod.image_pull_policy),
+        command=pod.command,
+        args=pod.args,
+        ports=[{"name": name, "containerPort": port, "protocol": "TCP"} for name, port in ports.items()],
+        env=[
+            _variable(name, pod.env[name]) for name in sorted(pod.env, key=lambda name: _reading_order(pod.env, name))
+        ],
+        envFrom=env_from,
+        startupProbe=pod.probes.startup and _probe(pod.probes.startup, pod, probe_port),
+        readinessProbe=_probe(pod.probes.readiness, pod, probe_port),
+        livenessProbe=pod.probes.liveness and _probe(pod.probes.liveness, pod, probe_port),
+        lifecycle=_said(preStop=_pre_stop(pod.pre_stop, probe_port)),
+        resources=_said(requests=pod.resources.requests, limits=pod.resources.limits),
+        securityContext={**_SECURITY, "readOnlyRootFilesystem": pod.read_only_root_filesystem},
+        volumeMounts=[
+            _said(name=name, mountPath=volume.mount_path, subPath=volume.sub_path, readOnly=volume.read_only or None)
+            for name, volume in volumes.items()
+        ],
+    )
+
+
+def _reading_order(env: Mapping[str, Any], name: str) -> tuple[bool, str]:
+    # variables that use others, as in `$(HOST):80`, come after those; Kubernetes reads them in order
+    return "$(" in str(env[name]), name
+
+
+def _variable(name: str, value: str | Mapping[str, Any]) -> dict[str, Any]:
+    return {"name": name, "value": value} if isinstance(value, str) else {"name": name, "valueFrom": value}
+
+
+def _probe(probe: Probe, pod: Pod, port: str) -> dict[str, Any]:
+    # grpc is the one handler that takes no port name (core/v1 GRPCAction)
+    number = probe.port or pod.probe_port or pod.port
+    return _said(
+        tcpSocket={"port": probe.port or port} if probe.tcp else None,
+        grpc=None if probe.grpc is None else {"port": number, "service": probe.grpc},
+        **_handler(probe, port),
+        initialDelaySeconds=probe.initial_delay_seconds,
+        periodSeconds=probe.period_seconds,
+        timeoutSeconds=probe.timeout_seconds,
+        successThreshold=probe.success_threshold,
+        failureThreshold=probe.failure_threshold,
+    )
+
+
+def _pre_stop(pre_stop: PreStop, port: str) -> dict[str, Any]:
+    return _said(sleep={"seconds": pre_stop.sleep} if pre_stop.sleep else None, **_handler(pre_stop, port))
+
+
+def _handler(handler: Handler, port: str) -> dict[str, Any]:
+    return _said(
+        exec={"command": handler.exec} if handler.exec else None,
+        httpGet={"path": handler.path, "port": handler.port or port, "scheme": str(handler.scheme)}
+        if handler.path
+        else None,
+    )
+
+
+def _secured(container: Mapping[str, Any]) -> dict[str, Any]:
+    security = {**_SECURITY, "readOnlyRootFilesystem": True}
+    return {**container, "securityContext": {**security, **container.get("securityContext", {})}}
+
+
+def _sidecar(container: Mapping[str, Any]) -> dict[str, Any]:
+    return {**_secured(container), "restartPolicy": "Always"}
+
+
+def _spread(constraint: Mapping[str, Any], selector: Mapping[str, str]) -> dict[str, Any]:
+    if "labelSelector" in constraint:
+        return dict(constraint)
+    # only pods of the same template count, so that old ones do not push new ones aside during a rollout
+    return {**constraint, "labelSelector": {"matchLabels": dict(selector)}, "matchLabelKeys": ["pod-template-hash"]}
+
+
+def _said(**fields: Any) -> dict[str, Any]:
+    """The fields that say something: neither None nor empty."""
+    return {key: value for key, value in fields.items() if value is not None and value not in ({}, [])}

@@ -1,0 +1,58 @@
+"""A stack's configuration as Pulumi hands it to the program."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pulumi
+from pulumi.runtime import config as runtime_config
+
+from components.config import load
+from components.errors import CutoverError
+from components.kube import Cluster
+from components.plan import StackPlan
+from components.planner import plan
+from components.release import Release
+
+
+def release() -> Release:
+    """Build the release that the stack's configuration describes.
+
+    Raises:
+        pulumi.RunError: the configuration is wrong or names no cluster; the text has every problem of it.
+    """
+    try:
+        stack_plan = read_plan()
+        return Release(stack_plan, read_cluster(stack_plan.namespace))
+    except CutoverError as error:
+        raise pulumi.RunError(str(error)) from error
+
+
+def read_plan() -> StackPlan:
+    """Return what the project's own configuration keys mean.
+
+    Raises:
+        ConfigError: with all the problems of it.
+    """
+    project = pulumi.get_project()
+    keys = {**runtime_config.get_config_env(), **runtime_config.CONFIG.get()}
+    values = {key.partition(":")[2]: _decode(value) for key, value in keys.items() if key.startswith(f"{project}:")}
+    return plan(load(values), owner=f"{project}/{pulumi.get_stack()}")
+
+
+def read_cluster(namespace: str) -> Cluster:
+    """Return the cluster that the default Kubernetes provider is configured for.
+
+    The context must be named: what happens to be current on a machine is nobody's decision.
+
+    Raises:
+        ContextError: it is not named, or not there.
+    """
+    provider = pulumi.Config("kubernetes")
+    return Cluster(provider.get("kubeconfig") or "~/.kube/config", provider.get("context") or "", namespace)
+
+
+def _decode(value: str) -> Any:
+    """Objects and lists reach a program as JSON text, anything else as it was typed."""
+    return json.loads(value) if value[:1] in {"{", "["} else value

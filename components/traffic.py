@@ -1,0 +1,110 @@
+"""Where traffic goes: looked up in the live Service's endpoints, never assumed.
+
+After a move, connections that are open stay with the pods that they reached. `drain` gives them time to end by
+themselves; `recycle` ends what is left by ending the pods of an idle color one by one, so that the color stays warm.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+
+from components.errors import NoEndpointsError, NotSeenError
+from components.kube import Cluster, names
+from components.plan import AppPlan, ColorPlan, Component
+from components.readiness import Say
+
+SEEN_SECONDS = 30.0
+RECYCLE_SECONDS = 60.0
+POLL_SECONDS = 0.2
+
+
+async def ready_endpoints(cluster: Cluster, color: ColorPlan) -> int:
+    """Return how many ready endpoints the color's own Service has."""
+    return sum(endpoint.ready for endpoint in await cluster.endpoints(color.name))
+
+
+async def await_endpoints(cluster: Cluster, app: AppPlan, color: ColorPlan, wanted: int) -> None:
+    """Wait until the color's own Service has `wanted` ready endpoints.
+
+    Raises:
+        NoEndpointsError: it has fewer for `SEEN_SECONDS`.
+    """
+    give_up = _now() + SEEN_SECONDS
+    while True:
+        ready = await ready_endpoints(cluster, color)
+        if ready >= max(wanted, 1):
+            return
+        if _now() >= give_up:
+            raise NoEndpointsError(app.name, color.color, ready=ready, wanted=wanted)
+        await asyncio.sleep(POLL_SECONDS)
+
+
+async def see_moved(cluster: Cluster, app: AppPlan) -> float:
+    """Wait until the live Service's endpoints show the move, and return the seconds it took.
+
+    A BlueGreenApp has moved when they are ready pods of the active color and no others; a CanaryApp when every pod of
+    the active color is among them.
+
+    Raises:
+        NotSeenError: they still show something else after `SEEN_SECONDS`.
+    """
+    started = _now()
+    while True:
+        active = names(await cluster.pods(app.active.labels))
+        serving = {endpoint.pod for endpoint in await cluster.endpoints(app.name) if endpoint.ready}
+        if app.component is Component.BLUE_GREEN:
+            moved = bool(serving) and serving <= active
+        else:
+            moved = bool(active) and active <= serving
+        if moved:
+            return _now() - started
+        if _now() - started >= SEEN_SECONDS:
+            found = await _describe(cluster, app, serving)
+            raise NotSeenError(app.name, app.active.color, found=found, seconds=SEEN_SECONDS)
+        await asyncio.sleep(POLL_SECONDS)
+
+
+async def drain(seconds: int, say: Say) -> None:
+    """Give open connections `seconds` to end by themselves."""
+    for left in range(seconds, 0, -1):
+        say(f"connections have {left} s to end")
+        await asyncio.sleep(1)
+
+
+async def recycle(cluster: Cluster, color: ColorPlan, say: Say, warn: Say) -> None:
+    """End the pods of a warm idle color one by one, each after the one before has been replaced.
+
+    A replacement that does not become ready is a warning, never a failure: traffic has left this color.
+    """
+    pods = sorted(names(await cluster.pods(color.labels)))
+    full = await ready_endpoints(cluster, color)
+    for number, pod in enumerate(pods, 1):
+        say(f"ending pod {number} of {len(pods)}, to end its open connections")
+        await cluster.delete_pod(pod)
+        give_up = _now() + RECYCLE_SECONDS
+        while await _without(cluster, color, pod) < full:
+            if _now() >= give_up:
+                warn(
+                    f"{color.name} is not back at {full} ready pods {RECYCLE_SECONDS:.0f} s after {pod} was ended; "
+                    f"{len(pods) - number} of its pods keep the connections they have"
+                )
+                return
+            await asyncio.sleep(POLL_SECONDS)
+
+
+async def _without(cluster: Cluster, color: ColorPlan, pod: str) -> int:
+    return sum(endpoint.ready and endpoint.pod != pod for endpoint in await cluster.endpoints(color.name))
+
+
+async def _describe(cluster: Cluster, app: AppPlan, serving: set[str]) -> str:
+    if not serving:
+        return "none ready"
+    count: Counter[str] = Counter()
+    for color in (app.active, app.other):
+        count[color.color] += len(serving & names(await cluster.pods(color.labels)))
+    return ", ".join(f"{number} of {color}" for color, number in count.items() if number) or "pods of neither color"
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

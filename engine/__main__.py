@@ -1,0 +1,11 @@
+"""`python -m engine`: the embedded engine's command line."""
+
+import os
+
+# gRPC would write its own news of ended connections between our lines; it reads this when it is first imported.
+os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+
+from engine.cli import main  # noqa: E402 - see above
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,93 @@
+"""One stack, opened: its files, its config, its secrets and its state."""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from engine.config import Setting, StackConfig
+from engine.passphrase import Crypter
+from engine.planner import Target
+from engine.project import Workspace
+from engine.state import VERSION, Codec, Snapshot, salt_of
+from engine.values import Properties, Secret
+
+
+class Session:
+    """Opens a stack. Nothing is decrypted before something needs it."""
+
+    def __init__(self, workspace: Workspace, stack: str | None, config_file: Path | None = None) -> None:
+        self.project = workspace.project
+        self.file = workspace.stack(stack)
+        self.target = Target(self.file.name, self.project.name)
+        self.config = StackConfig(self.project, self.file.name, config_file)
+        self._crypter: Crypter | None = None
+
+    @property
+    def crypter(self) -> Crypter:
+        """The stack's crypter; a stack without a salt gets one."""
+        if self._crypter is None:
+            deployment = self.file.load()
+            salt = self.config.salt or (deployment and salt_of(deployment))
+            self._crypter = Crypter(salt, self.file.name) if salt else Crypter.create(self.file.name)
+            if self.config.salt is None:
+                self.config.salt = self._crypter.salt
+                self.config.save()
+        return self._crypter
+
+    def load(self) -> tuple[Snapshot, Codec]:
+        """Read the latest state; what is saved with the codec keeps the ciphertexts of unchanged secrets."""
+        codec = Codec(self.crypter)
+        deployment = self.file.load()
+        if deployment is None:
+            return Snapshot(), codec
+        salt = salt_of(deployment)
+        reader = codec if salt in (None, self.crypter.salt) else Codec(Crypter(str(salt), self.file.name))
+        return reader.snapshot(deployment), codec
+
+    def settings(self) -> dict[str, Setting]:
+        """Return the config as the program gets it, validated."""
+        settings = self.config.settings(lambda text: self.crypter.decrypt(text))
+        self.config.validate(settings)
+        return settings
+
+
+def provider_config(settings: Mapping[str, Setting]) -> Callable[[str], Properties]:
+    """Return the inputs of a package's default provider: all config in the package's namespace."""
+
+    def of(package: str) -> Properties:
+        prefix = f"{package}:"
+        return {
+            key.removeprefix(prefix): Secret(setting.text) if setting.secret else setting.text
+            for key, setting in settings.items()
+            if key.startswith(prefix)
+        }
+
+    return of
+
+
+def history_entry(kind: str, config: Mapping[str, Any], started: float) -> dict[str, Any]:
+    """Begin the history entry of an update; its result is still to be filled in."""
+    return {
+        "kind": kind,
+        "startTime": int(started),
+        "message": "",
+        "environment": {
+            "exec.kind": "cli",
+            "pulumi.arch": {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine()),
+            "pulumi.os": platform.system().lower(),
+            "pulumi.version": VERSION,
+            "runtime.name": "python",
+            "runtime.version": platform.python_version(),
+            **{f"pulumi.env.{name}": "set" for name in sorted(os.environ) if name.startswith("PULUMI_")},
+        },
+        "config": dict(config),
+        "version": 0,
+        "result": "in-progress",
+        "endTime": int(time.time()),
+        "resourceChanges": {},
+    }

@@ -1,0 +1,84 @@
+"""Builds of a module that is made here: a program that prints the version it was linked as."""
+
+from __future__ import annotations
+
+import io
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from cluster import builds
+from cluster.builds import Build
+from cluster.embedded import KUBERNETES
+from cluster.errors import BuildError
+
+pytestmark = pytest.mark.skipif(shutil.which("go") is None, reason="there is no Go here to build with")
+
+PROGRAM = 'package main\n\nvar Version = "none"\n\nfunc main() { println(Version) }\n'
+BUILD = Build("hello", "example.com/hello", ("main.Version={version}",), "a moment", tags=("1.0.1", "1.0.2"))
+
+
+@pytest.fixture
+def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(builds, "__file__", str(tmp_path / "builds.py"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("GOCACHE", str(Path(subprocess.check_output(["go", "env", "GOCACHE"], text=True).strip())))
+    folder = tmp_path / "hello"
+    (folder / "cmd" / "hello").mkdir(parents=True)
+    (folder / "cmd" / "hello" / "main.go").write_text(PROGRAM)
+    (folder / "go.mod").write_text("module example.com/hello\n\ngo 1.24\n\ntool example.com/hello/cmd/hello\n")
+    (folder / "go.sum").write_text("")
+    return folder
+
+
+def fresh() -> Build:
+    """The build as another process sees it."""
+    return Build(BUILD.module, BUILD.requirement, BUILD.variables, BUILD.expected, BUILD.tags)
+
+
+def said(build: Build) -> str:
+    output = io.StringIO()
+    build.ensure(Console(file=output))
+    return output.getvalue()
+
+
+@pytest.mark.usefixtures("source")
+def test_each_tag_is_linked_with_its_version_and_only_once() -> None:
+    build = fresh()
+    assert "built hello in" in said(build)
+    for tag in BUILD.tags:
+        assert (
+            subprocess.run([build.program("hello", tag)], check=True, capture_output=True).stderr == f"{tag}\n".encode()
+        )
+    assert said(fresh()) == ""
+
+
+def test_a_build_without_tags_is_the_version_that_go_mod_requires() -> None:
+    assert re.fullmatch(r"1\.34\.\d+", "".join(KUBERNETES.versions))
+
+
+@pytest.mark.parametrize("file", ["go.mod", "go.sum"])
+def test_a_changed_pin_is_another_build(source: Path, file: str) -> None:
+    before = fresh().folder
+    assert fresh().folder == before
+    (source / file).write_text((source / file).read_text() + "\n")
+    assert fresh().folder != before
+
+
+def test_a_failed_build_says_why_and_leaves_nothing_that_looks_built(source: Path) -> None:
+    (source / "cmd" / "hello" / "main.go").write_text("package main\n\nfunc main() { nonsense() }\n")
+    build = fresh()
+    with pytest.raises(BuildError, match="undefined: nonsense"):
+        said(build)
+    assert [path.name for path in build.folder.parent.iterdir()] == ["hello.lock"]
+
+
+@pytest.mark.usefixtures("source")
+def test_without_go_the_way_out_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    with pytest.raises(BuildError, match="no `go` on the PATH; install Go"):
+        said(fresh())

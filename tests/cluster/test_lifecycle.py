@@ -1,0 +1,254 @@
+"""Up, repair and down of a real cluster, with real pods."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import signal
+import socket
+import subprocess
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from lightkube import ApiError
+from lightkube.models.meta_v1 import ObjectMeta
+from lightkube.resources.apps_v1 import Deployment
+from lightkube.resources.core_v1 import Namespace, Pod, PodEviction, ResourceQuota, Service
+from lightkube.resources.policy_v1 import PodDisruptionBudget
+
+from cluster import layout
+from cluster.images import Image
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.cluster.conftest import Machine
+
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
+
+NAMESPACE = "lifecycle"
+NODE_PORT = 31080
+PROCESSES = (
+    "etcd",
+    "containerd",
+    "kube-apiserver",
+    "kube-controller-manager",
+    "kube-scheduler",
+    "kubelet",
+    "kube-proxy",
+)
+
+
+def objects(tag: str, replicas: int) -> list[Any]:
+    """Podinfo as a restricted namespace admits it, behind a NodePort, with a budget and a quota."""
+    metadata = {"name": "web", "namespace": NAMESPACE}
+    container = {
+        "name": "web",
+        "image": f"registry.local/podinfo:{tag}",
+        "args": ["--port=9898"],
+        "readinessProbe": {"httpGet": {"path": "/readyz", "port": 9898}, "periodSeconds": 1},
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        },
+    }
+    pod = {
+        "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
+        "containers": [container],
+    }
+    labels = {"app": "web"}
+    port = {"port": 80, "targetPort": 9898, "nodePort": NODE_PORT}
+    return [
+        Namespace.from_dict(
+            {"metadata": {"name": NAMESPACE, "labels": {"pod-security.kubernetes.io/enforce": "restricted"}}},
+        ),
+        ResourceQuota.from_dict({"metadata": metadata, "spec": {"hard": {"pods": "10"}}}),
+        PodDisruptionBudget.from_dict(
+            {"metadata": metadata, "spec": {"maxUnavailable": 1, "selector": {"matchLabels": labels}}},
+        ),
+        Deployment.from_dict(
+            {
+                "metadata": metadata,
+                "spec": {
+                    "replicas": replicas,
+                    "selector": {"matchLabels": labels},
+                    "template": {"metadata": {"labels": labels}, "spec": pod},
+                },
+            },
+        ),
+        Service.from_dict({"metadata": metadata, "spec": {"type": "NodePort", "selector": labels, "ports": [port]}}),
+    ]
+
+
+def ready_pods(machine: Machine) -> dict[str, int]:
+    """Uid and number of restarts of the ready pods."""
+
+    def read() -> dict[str, int]:
+        pods = [pod.to_dict() for pod in machine.client().list(Pod, namespace=NAMESPACE)]
+        return {
+            pod["metadata"]["uid"]: sum(status["restartCount"] for status in pod["status"]["containerStatuses"])
+            for pod in pods
+            if not pod["metadata"].get("deletionTimestamp")
+            and any(c["type"] == "Ready" and c["status"] == "True" for c in pod["status"].get("conditions", ()))
+        }
+
+    return machine.run(read)
+
+
+def answer(machine: Machine, path: str = "/version") -> tuple[int, str]:
+    def ask() -> tuple[int, str]:
+        connection = http.client.HTTPConnection("127.0.0.1", NODE_PORT, timeout=5)
+        connection.request("GET", path)
+        response = connection.getresponse()
+        return response.status, response.read().decode()
+
+    return machine.run(ask)
+
+
+def serves(machine: Machine) -> bool:
+    try:
+        return answer(machine)[0] == 200
+    except OSError:  # kube-proxy writes its rules at most once a second
+        return False
+
+
+def wait_for(what: str, check: Callable[[], bool], seconds: float = 30) -> None:
+    deadline = time.monotonic() + seconds
+    while not check():
+        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
+        time.sleep(0.1)
+
+
+@pytest.fixture(scope="module")
+def running(machine: Machine) -> Machine:
+    """The cluster with three ready pods behind a NodePort."""
+    machine.up()
+
+    def apply() -> None:
+        client = machine.client()
+        for thing in objects("6.9.1", 3):
+            client.create(thing)
+
+    machine.run(apply)
+    wait_for("3 ready pods", lambda: len(ready_pods(machine)) == 3)
+    wait_for("the NodePort answers", lambda: serves(machine))
+    return machine
+
+
+def test_a_taken_port_is_named_and_nothing_is_started(machine: Machine) -> None:
+    def listen() -> socket.socket:
+        return socket.create_server(("127.0.0.1", layout.API_PORT))
+
+    with machine.run(listen):
+        done = machine.cluster("up")
+    assert done.returncode == 1
+    assert f"port {layout.API_PORT} is taken by PID {os.getpid()} (" in done.stderr
+    assert machine.traces() == machine.before
+
+
+def test_down_after_half_a_start_leaves_nothing(machine: Machine) -> None:
+    machine.up("--control-plane-only")
+    assert not machine.status()["processes"]["kubelet"]
+    machine.kill_everything()
+    done = machine.cluster("down")
+    assert done.returncode == 0, done.stderr
+    assert machine.traces() == machine.before
+
+
+def test_podinfo_serves_what_the_demo_needs(running: Machine) -> None:
+    for path, code in (("/", 200), ("/readyz", 200), ("/healthz", 200), ("/metrics", 200), ("/status/500", 500)):
+        assert answer(running, path)[0] == code
+    assert '"6.9.1"' in answer(running)[1]
+    started = time.monotonic()
+    assert answer(running, "/delay/1")[0] == 200
+    assert time.monotonic() - started >= 1
+
+
+def test_a_second_up_finds_nothing_to_do(running: Machine) -> None:
+    before = running.status()["processes"]
+    started = time.monotonic()
+    assert "nothing to do" in running.up()
+    assert time.monotonic() - started < 2
+    assert running.status()["processes"] == before
+
+
+def test_nothing_for_the_cluster_leaves_by_the_default_route(running: Machine) -> None:
+    running.command("ip", "route", "replace", "default", "dev", "lo")
+    try:
+        for address in ("10.96.0.1", "10.96.255.254", "10.244.0.77", "10.244.3.254"):
+            assert "dev cutover-" in running.command("ip", "route", "get", address)
+        with pytest.raises(subprocess.CalledProcessError):
+            running.command("ip", "route", "get", "10.244.4.1")
+    finally:
+        running.command("ip", "route", "delete", "default")
+
+
+def test_all_sockets_listen_on_loopback_or_on_the_node_s_bridge(running: Machine) -> None:
+    listening = [line.split()[3] for line in running.command("ss", "-Htln").splitlines()]
+    assert len(listening) > 8
+    assert {address.rpartition(":")[0] for address in listening} <= {"127.0.0.1", layout.NODE_ADDRESS}
+
+
+def test_an_eviction_keeps_to_the_budget(running: Machine) -> None:
+    def evict() -> list[int]:
+        client = running.client()
+        codes = []
+        for pod in list(client.list(Pod, namespace=NAMESPACE))[:2]:
+            name = str(pod.to_dict()["metadata"]["name"])
+            try:
+                client.create(PodEviction(metadata=ObjectMeta(name=name)), name, namespace=NAMESPACE)
+                codes.append(201)
+            except ApiError as error:
+                codes.append(error.status.code or 0)
+        return codes
+
+    assert running.run(evict) == [201, 429]
+    wait_for("3 ready pods again", lambda: len(ready_pods(running)) == 3)
+
+
+def test_a_loaded_image_runs(running: Machine, tmp_path: Path) -> None:
+    program = tmp_path / "hello"
+    program.write_bytes(b"not a program")
+    Image("registry.local/hello:1", {"hello": program}, ("/hello",)).write(tmp_path / "hello.tar")
+    assert running.cluster("load", str(tmp_path / "hello.tar")).returncode == 0
+    socket_path = str(running.state / "containerd.sock")
+    images = running.command("ctr", "--address", socket_path, "--namespace", "k8s.io", "images", "list", "--quiet")
+    assert "registry.local/hello:1" in images.split()
+
+
+@pytest.mark.parametrize("name", PROCESSES)
+def test_up_repairs_a_killed_process_and_leaves_pods_alone(running: Machine, name: str) -> None:
+    pods, status = ready_pods(running), running.status()
+    os.kill(status["processes"][name], signal.SIGKILL)
+    wait_for(f"{name} is gone", lambda: running.status()["processes"][name] is None)
+    assert answer(running)[0] == 200
+    assert not running.status()["healthy"]
+    assert running.cluster("status").returncode == 1
+    assert f"started {name}" in running.up()
+    repaired = running.status()
+    assert repaired["healthy"]
+    assert {k for k, pid in repaired["processes"].items() if pid != status["processes"][k]} == {name}
+    assert ready_pods(running) == pods
+    assert answer(running)[0] == 200
+
+
+def test_up_repairs_a_cluster_of_which_nothing_is_left_alive(running: Machine) -> None:
+    pods = ready_pods(running)
+    running.kill_everything()
+    wait_for("all is dead", lambda: not running.processes())
+    running.up()
+    wait_for("they serve", lambda: serves(running), 60)
+    wait_for("the same 3 pods ran again", lambda: ready_pods(running) == dict.fromkeys(pods, 1), 60)
+
+
+def test_down_leaves_nothing(machine: Machine, running: Machine) -> None:
+    addresses = running.state.glob("run/io.containerd.runtime.v2.task/*/*/address")
+    sockets = [Path(path.read_text().removeprefix("unix://")) for path in addresses]
+    assert any(path.exists() for path in sockets)
+    done = running.cluster("down")
+    assert done.returncode == 0, done.stderr
+    assert machine.traces() == machine.before
+    assert not any(path.exists() for path in sockets)

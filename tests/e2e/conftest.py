@@ -1,0 +1,82 @@
+"""The embedded cluster, shared by all tests; each has a namespace and ports of its own."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cluster import Cluster
+from tests.e2e.stacks import IMAGE, Stack, remove_namespace
+
+_ports = itertools.count(30100)
+
+TINY = {"requests": {"cpu": "5m", "memory": "16Mi"}, "limits": {"memory": "64Mi"}}
+"""Little enough that two colors of several apps fit on one small node."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker(pytest.mark.cluster)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cluster() -> Cluster:
+    """The machine's embedded cluster, started if it is not up."""
+    embedded = Cluster()
+    embedded.up()
+    return embedded
+
+
+@pytest.fixture
+def port() -> int:
+    """A NodePort that no other test uses, nor the demo."""
+    return next(_ports)
+
+
+@pytest.fixture
+def stack(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Callable[..., Stack]]:
+    """Make the test's stack: `stack({"web": blue_green(port)}, canaryReplicas=1)`; it is destroyed afterwards."""
+    namespace = "e2e-" + re.sub(r"[^a-z0-9]+", "-", request.node.name.lower()).strip("-")[:50]
+    remove_namespace(namespace)
+    made: list[Stack] = []
+
+    def make(apps: dict[str, Any], **position: Any) -> Stack:
+        made.append(Stack(tmp_path, namespace, apps, **position))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.attempt("cancel", "--yes")
+        each.attempt("destroy", "--yes", deadline=120)
+    remove_namespace(namespace)
+
+
+def podinfo(component: str, port: int | None = None, **keys: Any) -> dict[str, Any]:
+    """An app that runs podinfo in small, quick pods; drains are short so that tests are."""
+    expose = {"type": "NodePort", "nodePort": port} if port else {}
+    return {
+        "component": component,
+        "image": IMAGE,
+        "port": 9898,
+        "args": ["--level=error"],
+        "replicas": 3,
+        "expose": expose,
+        "drainSeconds": 2,
+        "resources": TINY,
+        "probes": {"readiness": {"path": "/readyz", "periodSeconds": 1}},
+    } | keys
+
+
+def blue_green(port: int | None = None, **keys: Any) -> dict[str, Any]:
+    return podinfo("BlueGreenApp", port, **keys)
+
+
+def canary(port: int | None = None, **keys: Any) -> dict[str, Any]:
+    return podinfo("CanaryApp", port, **keys)

@@ -1,0 +1,133 @@
+"""A stack for a test: the project's own program, with a state, a namespace and a configuration of the test's own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from lightkube import Client, KubeConfig
+from lightkube.resources.core_v1 import Namespace
+
+PROJECT = Path(__file__).parents[2]
+KUBECONFIG = "~/.kube/cutover-embedded.yaml"
+CONTEXT = "cutover-embedded"
+IMAGE = "registry.local/podinfo"
+OLD, NEW, NEXT = "6.9.0", "6.9.1", "6.9.2"
+
+
+@dataclass(frozen=True)
+class Run:
+    """One command of a user: what it answered and how long it took."""
+
+    command: str
+    code: int
+    output: str
+    seconds: float
+
+
+class CommandError(AssertionError):
+    """A command did not end as the test expects."""
+
+    def __init__(self, run: Run, expected: str) -> None:
+        super().__init__(f"{run.command} ended with {run.code} after {run.seconds:.1f} s, expected {expected}\n{run.output}")
+
+
+class Stack:
+    """The stack `e2e` of a folder that holds the project by links, so that its configuration is the test's own."""
+
+    def __init__(self, folder: Path, namespace: str, apps: dict[str, Any], **position: Any) -> None:
+        self.namespace = namespace
+        self.folder = folder / "project"
+        self.folder.mkdir()
+        for name in ("Pulumi.yaml", "__main__.py", "components", ".venv"):
+            (self.folder / name).symlink_to(PROJECT / name)
+        self._environment = os.environ | {
+            "PULUMI_BACKEND_URL": f"file://{folder}",
+            "PULUMI_HOME": str(folder / "home"),
+            "PULUMI_CONFIG_PASSPHRASE": "e2e",
+        }
+        self.write(namespace=namespace, apps=apps, **position)
+        self.run("stack", "init", "e2e")
+
+    def write(self, **values: Any) -> None:
+        """Write the stack's whole configuration; `pulumi config set` is `set`."""
+        position = {"activeColor": "blue", "imageTag": {"blue": OLD, "green": NEW}}
+        config = {f"cutover:{key}": value for key, value in (position | values).items()}
+        config |= {"kubernetes:context": CONTEXT, "kubernetes:kubeconfig": KUBECONFIG}
+        (self.folder / "Pulumi.e2e.yaml").write_text(yaml.safe_dump({"config": config}))
+
+    def set(self, key: str, value: object) -> None:
+        path = ["--path"] if "." in key else []
+        self.run("config", "set", *path, key, str(value))
+
+    def up(self, *flags: str, deadline: float = 180) -> Run:
+        return self.run("up", "--yes", *flags, deadline=deadline)
+
+    def fail_up(self, *flags: str, deadline: float = 180) -> Run:
+        """Run an `up` that must fail, and return what it said."""
+        run = self.attempt("up", "--yes", *flags, deadline=deadline)
+        if run.code == 0:
+            raise CommandError(run, "a failure")
+        return run
+
+    def outputs(self) -> dict[str, Any]:
+        outputs: dict[str, Any] = json.loads(self.run("stack", "output", "--json").output)
+        return outputs
+
+    def run(self, *arguments: str, deadline: float = 60) -> Run:
+        run = self.attempt(*arguments, deadline=deadline)
+        if run.code != 0:
+            raise CommandError(run, "0")
+        return run
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        """Start a command in a process group of its own, to be ended in the middle."""
+        command = [str(PROJECT / "pulumiw"), *arguments]
+        return subprocess.Popen(
+            command,
+            cwd=self.folder,
+            env=self._environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+
+    def attempt(self, *arguments: str, deadline: float = 60) -> Run:
+        begin = time.monotonic()
+        ending = subprocess.run(
+            [str(PROJECT / "pulumiw"), *arguments],
+            cwd=self.folder,
+            env=self._environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=deadline,
+            check=False,
+        )
+        output = ending.stdout if ending.returncode == 0 else ending.stdout + ending.stderr
+        return Run(" ".join(["pulumiw", *arguments]), ending.returncode, output, time.monotonic() - begin)
+
+
+def kubeconfig() -> KubeConfig:
+    return KubeConfig.from_file(Path(KUBECONFIG).expanduser())
+
+
+def client(namespace: str) -> Client:
+    """A client for a test's own look at its namespace, past everything that is being tested."""
+    return Client(kubeconfig().get(CONTEXT), namespace=namespace)
+
+
+def remove_namespace(name: str) -> None:
+    """Remove what a failed test left."""
+    everything = client(name)
+    if any(found.metadata and found.metadata.name == name for found in everything.list(Namespace)):
+        everything.delete(Namespace, name)

@@ -1,0 +1,64 @@
+"""Promotions of a BlueGreenApp by `config set` and `up`, under traffic that never retries."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from bench.traffic import Load, running
+from tests.e2e.conftest import blue_green
+from tests.e2e.stacks import NEW, OLD, Stack
+
+LIVE = {"blue": OLD, "green": NEW}
+
+
+def promote_back_and_forth(stack: Stack, port: int, times: int) -> None:
+    """Promote `times` times under 200 requests a second, and see that no request is lost and none goes back."""
+    with running(Load(f"http://127.0.0.1:{port}/version", seconds=3600, count=1_000_000), "promotion") as traffic:
+        for number in range(times):
+            stack.set("activeColor", ("green", "blue")[number % 2])
+            stack.up("--skip-preview")
+        answers = traffic.stop()
+    assert answers.errors == {}
+    seen = [(switch.old, switch.new) for switch in answers.switches()]
+    assert seen == [((OLD, NEW), (NEW, OLD))[number % 2] for number in range(times)]
+    assert [switch.stragglers for switch in answers.switches()] == [0] * times
+
+
+def test_promotions_lose_no_request(stack: Callable[..., Stack], port: int) -> None:
+    web = stack({"web": blue_green(port)})
+    web.up()
+    promote_back_and_forth(web, port, 10)
+
+
+@pytest.mark.full
+def test_a_hundred_promotions_lose_no_request(stack: Callable[..., Stack], port: int) -> None:
+    web = stack({"web": blue_green(port)})
+    web.up()
+    promote_back_and_forth(web, port, 100)
+
+
+def test_keep_alive_clients_leave_the_old_version_when_its_pods_are_recycled(
+    stack: Callable[..., Stack], port: int
+) -> None:
+    web = stack({"web": blue_green(port)})
+    web.up()
+    web.set("activeColor", "green")
+    with running(Load(f"http://127.0.0.1:{port}/version", seconds=300, keep_alive=True), "keep-alive") as traffic:
+        promotion = web.up("--skip-preview")
+        answers = traffic.stop()
+    (switch,) = answers.switches()
+    assert (switch.old, switch.new) == (OLD, NEW)
+    assert switch.overlap < promotion.seconds
+    last = answers.last(OLD)
+    assert last is not None
+    assert answers.records[-1].version == NEW
+    assert answers.between(last.start + 0.5).versions.keys() <= {NEW}
+
+
+def test_up_twice_changes_nothing_and_destroy_leaves_nothing(stack: Callable[..., Stack], port: int) -> None:
+    web = stack({"web": blue_green(port)})
+    web.up()
+    assert "unchanged" in web.up("--expect-no-changes").output
+    assert "unchanged" in web.run("preview", "--expect-no-changes").output

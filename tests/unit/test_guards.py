@@ -1,0 +1,75 @@
+"""What the live color's Deployment may not do in one step."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from components import guards
+from components.color import Color, Role
+from components.errors import LeftOverCanaryError, LiveColorChangedError
+from tests.unit.plans import app_plan
+
+
+def inputs(role: Role, image: str = "app:1", source: str = "s1", port: float = 8080) -> dict[str, Any]:
+    return {
+        "metadata": {"name": "web-blue", "annotations": {"cutover/role": role.value, "cutover/source": source}},
+        "spec": {
+            "replicas": 3,
+            "template": {"spec": {"containers": [{"name": "app", "image": image, "ports": [{"containerPort": port}]}]}},
+        },
+    }
+
+
+def check(old: dict[str, Any], new: dict[str, Any], *, role: Role = Role.ACTIVE, **changes: Any) -> None:
+    app = app_plan(**changes)
+    guards.check(app, replace(app.active, role=role), old, new)
+
+
+def test_the_live_colors_template_may_not_change_in_place() -> None:
+    with pytest.raises(LiveColorChangedError) as refused:
+        check(inputs(Role.ACTIVE), inputs(Role.ACTIVE, image="app:2", source="s2"))
+    assert refused.value.paths == ("spec.containers[0].image",)
+    assert not refused.value.own_doing
+    for command in (
+        "pulumi config set --path imageTag.green 1.0 && pulumi up",
+        "pulumi config set activeColor green && pulumi up",
+        "pulumi config set --path apps.web.inPlace 1.0 && pulumi up",
+    ):
+        assert command in str(refused.value)
+
+
+def test_a_template_that_only_cutover_writes_differently_is_named_as_such() -> None:
+    with pytest.raises(LiveColorChangedError) as refused:
+        check(inputs(Role.ACTIVE), inputs(Role.ACTIVE, port=8081))
+    assert refused.value.own_doing
+    assert "this version of Cutover writes the template differently" in str(refused.value)
+
+
+def test_in_place_allows_the_tag_it_names_and_no_other() -> None:
+    old, new = inputs(Role.ACTIVE), inputs(Role.ACTIVE, image="app:2")
+    check(old, new, in_place="1.0")
+    with pytest.raises(LiveColorChangedError):
+        check(old, new, in_place="2.0")
+
+
+def test_numbers_compare_by_value() -> None:
+    check(inputs(Role.ACTIVE, port=8080), inputs(Role.ACTIVE, port=8080.0))
+
+
+@pytest.mark.parametrize("old", [Role.IDLE, Role.CANARY])
+def test_a_color_that_is_not_live_may_change_while_it_becomes_so(old: Role) -> None:
+    check(inputs(old), inputs(Role.ACTIVE, image="app:2"))
+
+
+def test_a_color_that_was_live_may_change_once_traffic_has_left_it() -> None:
+    check(inputs(Role.ACTIVE), inputs(Role.IDLE, image="app:2"), role=Role.IDLE)
+
+
+def test_the_live_color_does_not_become_a_canary() -> None:
+    with pytest.raises(LeftOverCanaryError) as refused:
+        check(inputs(Role.ACTIVE), inputs(Role.CANARY), role=Role.CANARY)
+    assert refused.value.color is Color.BLUE
+    assert "pulumi config set canaryReplicas 0 && pulumi up" in str(refused.value)

@@ -1,0 +1,136 @@
+"""When a Deployment is ready, and what is said when it cannot be."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from lightkube.resources.apps_v1 import Deployment
+from lightkube.resources.core_v1 import Pod
+
+from components.errors import NotReadyError
+from components.readiness import judge, wait_until_ready
+
+READY = {"observedGeneration": 2, "replicas": 3, "updatedReplicas": 3, "readyReplicas": 3, "availableReplicas": 3}
+
+
+def deployment(**status: Any) -> Deployment:
+    return Deployment.from_dict(
+        {
+            "metadata": {"name": "web-green", "generation": 2},
+            "spec": {"replicas": 3, "selector": {}, "template": {}},
+            "status": READY | status,
+        }
+    )
+
+
+def pod(*, waiting: tuple[str, str] | None = None, condition: dict[str, str] | None = None) -> Pod:
+    state = {"waiting": {"reason": waiting[0], "message": waiting[1]}} if waiting else {"running": {}}
+    status = {"name": "app", "state": state, "image": "", "imageID": "", "ready": waiting is None, "restartCount": 0}
+    return Pod.from_dict(
+        {
+            "metadata": {"name": "web-green-1"},
+            "status": {"conditions": [condition] if condition else [], "containerStatuses": [status]},
+        }
+    )
+
+
+def test_ready_is_every_pod_of_the_present_template_and_none_of_another() -> None:
+    assert judge(deployment(), []).done
+
+
+@pytest.mark.parametrize(
+    "status",
+    [
+        pytest.param({"observedGeneration": 1}, id="the controller has not seen the new spec"),
+        pytest.param({"availableReplicas": 2}, id="a pod is not available"),
+        pytest.param({"replicas": 4}, id="a pod of the old template is left"),
+        pytest.param({"updatedReplicas": 2}, id="a pod is still of the old template"),
+        pytest.param({"replicas": 0, "updatedReplicas": 0, "availableReplicas": 0}, id="it was just scaled up from none"),
+    ],
+)
+def test_not_ready_yet(status: dict[str, int]) -> None:
+    assert not judge(deployment(**status), []).done
+
+
+UNSCHEDULABLE = {
+    "type": "PodScheduled",
+    "status": "False",
+    "reason": "Unschedulable",
+    "message": "0/1 nodes are available: 1 Insufficient cpu.",
+}
+QUOTA = {
+    "type": "ReplicaFailure",
+    "status": "True",
+    "reason": "FailedCreate",
+    "message": 'pods "web-green-1" is forbidden: exceeded quota: small',
+}
+
+
+@pytest.mark.parametrize(
+    ("found", "pods", "told"),
+    [
+        (
+            deployment(availableReplicas=0),
+            [pod(waiting=("ImagePullBackOff", "Back-off pulling image app:9"))],
+            "Pod web-green-1: ImagePullBackOff (Back-off pulling image app:9).",
+        ),
+        (
+            deployment(availableReplicas=0),
+            [pod(waiting=("CreateContainerConfigError", 'secret "keys" not found'))],
+            'Pod web-green-1: CreateContainerConfigError (secret "keys" not found).',
+        ),
+        (
+            deployment(availableReplicas=0),
+            [pod(condition=UNSCHEDULABLE)],
+            "Pod web-green-1: Unschedulable (0/1 nodes are available: 1 Insufficient cpu.).",
+        ),
+        (
+            deployment(replicas=0, availableReplicas=0, conditions=[QUOTA]),
+            [],
+            'Deployment web-green: FailedCreate (pods "web-green-1" is forbidden: exceeded quota: small).',
+        ),
+    ],
+)
+def test_a_cause_is_told_with_its_object(found: Deployment, pods: list[Pod], told: str) -> None:
+    assert [str(trouble) for trouble in judge(found, pods).troubles] == [told]
+
+
+class Stuck:
+    """A cluster in which a Deployment stays as it is, with pods that wait for one reason."""
+
+    def __init__(self, reason: str | None) -> None:
+        self.reason = reason
+
+    async def deployment(self, _: str) -> Deployment:
+        return deployment(availableReplicas=1)
+
+    async def pods(self, _: dict[str, str]) -> list[Pod]:
+        return [pod(waiting=(self.reason, "why"))] if self.reason else [pod()]
+
+    async def log_tail(self, *_: str) -> list[str]:
+        return ["panic: no database"]
+
+
+def wait(cluster: Any, seconds: float) -> None:
+    asyncio.run(wait_until_ready(cluster, "web", "web-green", {}, seconds=seconds, say=lambda _: None))
+
+
+def test_a_crash_is_told_with_the_end_of_its_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("components.readiness.PATIENCE_SECONDS", {"CrashLoopBackOff": 0.0})
+    with pytest.raises(NotReadyError, match="1 of 3 pods ready") as failed:
+        wait(Stuck("CrashLoopBackOff"), seconds=60)
+    assert "panic: no database" in str(failed.value)
+
+
+def test_a_cause_that_may_heal_is_waited_for_until_its_patience_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("components.readiness.PATIENCE_SECONDS", {"ErrImagePull": 60.0})
+    with pytest.raises(NotReadyError, match=r"ErrImagePull \(why\)") as failed:
+        wait(Stuck("ErrImagePull"), seconds=0.1)
+    assert failed.value.ready == 1
+
+
+def test_without_a_cause_the_deadline_says_that_probes_did_not_pass() -> None:
+    with pytest.raises(NotReadyError, match="readiness probe has not passed"):
+        wait(Stuck(None), seconds=0.1)

@@ -1,0 +1,146 @@
+"""The components under Pulumi's mocks: which resources a configuration registers, and what each waits for."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from typing import Any
+
+import pulumi
+import pytest
+from pulumi.runtime import mocks
+from pulumi.runtime.proto import resource_pb2
+
+from components.config import load
+from components.planner import plan
+from components.release import Release
+
+IMAGE = "registry.local/podinfo"
+BLUE_GREEN = {"component": "BlueGreenApp", "image": IMAGE, "replicas": 3}
+CANARY = {"component": "CanaryApp", "image": IMAGE, "replicas": 10}
+SCALED = {"component": "BlueGreenApp", "image": IMAGE, "autoscaling": {"minReplicas": 2, "maxReplicas": 8}}
+SCALED["resources"] = {"requests": {"cpu": "10m"}}
+
+
+class Recorder(mocks.MockMonitor):
+    """Keeps every registration as the engine would get it."""
+
+    def __init__(self) -> None:
+        super().__init__(Echo())
+        self.requests: dict[str, resource_pb2.RegisterResourceRequest] = {}
+
+    def RegisterResource(self, request: Any) -> Any:  # noqa: N802  # the protocol's name
+        self.requests[label(request.type, request.name)] = request
+        return super().RegisterResource(request)
+
+    def waits_for(self, resource: str) -> set[str]:
+        """The resources that one depends on, without the namespace, which all do."""
+        urns = self.requests[resource].dependencies
+        return {label(*urn.rsplit("$", 1)[-1].split("::")[-2:]) for urn in urns if ":Namespace::" not in urn}
+
+
+class Echo(pulumi.runtime.Mocks):
+    def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
+        return f"{args.name}-id", args.inputs
+
+    def call(self, args: pulumi.runtime.MockCallArgs) -> dict[str, Any]:
+        raise AssertionError(args.token)
+
+
+def label(kind: str, name: str) -> str:
+    return f"{kind.rsplit(':', 1)[-1]} {name}"
+
+
+class Nowhere:
+    """A cluster that a preview never asks."""
+
+    node_host = "127.0.0.1"
+
+
+@pytest.fixture
+def loop() -> Iterator[asyncio.AbstractEventLoop]:
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    yield loop
+    asyncio.set_event_loop(None)
+    loop.close()
+
+
+def register(loop: asyncio.AbstractEventLoop, apps: dict[str, Any], **position: Any) -> Recorder:
+    recorder = Recorder()
+    tags = {"imageTag": {"blue": "1.0", "green": "2.0"}}
+
+    async def program() -> None:
+        pulumi.runtime.set_mocks(Echo(), project="cutover", stack="unit", preview=True, monitor=recorder)
+        cluster: Any = Nowhere()
+        Release(plan(load({"apps": apps, **tags, **position}), owner="cutover/unit"), cluster)
+        await pulumi.runtime.stack.wait_for_rpcs()
+
+    loop.run_until_complete(program())
+    return recorder
+
+
+@pytest.mark.parametrize(("active", "other"), [("blue", "green"), ("green", "blue")])
+@pytest.mark.parametrize("app", [BLUE_GREEN, CANARY, SCALED], ids=lambda app: app["component"])
+def test_the_arrows_flip_with_the_color(
+    loop: asyncio.AbstractEventLoop, app: dict[str, Any], active: str, other: str
+) -> None:
+    recorder = register(loop, {"web": app}, activeColor=active)
+    assert recorder.waits_for(f"Deployment web-{active}") == set()
+    assert recorder.waits_for("Service web") == {f"Deployment web-{active}"}
+    assert recorder.waits_for(f"Deployment web-{other}") == {"Service web"}
+    assert recorder.waits_for("Service web-preview") == {"Service web"}
+
+
+def test_a_canary_is_ready_before_the_live_service_tells_its_share(loop: asyncio.AbstractEventLoop) -> None:
+    recorder = register(loop, {"api": CANARY}, canaryReplicas=1)
+    assert recorder.waits_for("Service api") == {"Deployment api-blue", "Deployment api-green"}
+    assert recorder.waits_for("Deployment api-green") == set()
+
+
+def test_no_app_moves_before_all_are_ready_and_none_settles_before_all_moved(loop: asyncio.AbstractEventLoop) -> None:
+    recorder = register(loop, {"web": BLUE_GREEN, "api": CANARY})
+    for app in ("web", "api"):
+        assert recorder.waits_for(f"Service {app}") == {"Deployment web-blue", "Deployment api-blue"}
+        assert recorder.waits_for(f"Deployment {app}-green") == {"Service web", "Service api"}
+
+
+def test_an_app_with_a_position_of_its_own_waits_for_no_other(loop: asyncio.AbstractEventLoop) -> None:
+    recorder = register(loop, {"web": BLUE_GREEN, "api": {**CANARY, "activeColor": "green"}})
+    assert recorder.waits_for("Service web") == {"Deployment web-blue"}
+    assert recorder.waits_for("Service api") == {"Deployment api-green"}
+
+
+def test_an_autoscaler_follows_traffic_and_owns_the_size(loop: asyncio.AbstractEventLoop) -> None:
+    recorder = register(loop, {"web": SCALED})
+    for color in ("blue", "green"):
+        assert recorder.requests[f"Deployment web-{color}"].ignoreChanges == ["spec.replicas"]
+        assert recorder.waits_for(f"HorizontalPodAutoscaler web-{color}") == {"Service web"}
+
+
+def test_every_deployment_is_guarded_in_previews_too(loop: asyncio.AbstractEventLoop) -> None:
+    recorder = register(loop, {"web": BLUE_GREEN})
+    for color in ("blue", "green"):
+        assert list(recorder.requests[f"Deployment web-{color}"].hooks.before_update) == [f"web-{color}-guard"]
+
+
+def test_a_colors_config_is_there_before_its_pods(loop: asyncio.AbstractEventLoop) -> None:
+    recorder = register(loop, {"web": {**BLUE_GREEN, "config": {"data": {"GREETING": "hello"}}}})
+    waits = recorder.waits_for("Deployment web-green")
+    assert "Service web" in waits
+    assert any(name.startswith("ConfigMap web-green-") for name in waits)
+
+
+def test_all_goes_with_the_namespace(loop: asyncio.AbstractEventLoop) -> None:
+    recorder = register(loop, {"web": BLUE_GREEN})
+    namespace = [name for name in recorder.requests if name.startswith("Namespace ")]
+    assert len(namespace) == 1
+    for name, request in recorder.requests.items():
+        if request.custom and name not in namespace:
+            assert any(":Namespace::" in urn for urn in request.dependencies), name
+            assert ":Namespace::" in request.deletedWith, name
+
+
+def test_a_namespace_that_is_there_already_is_left_alone(loop: asyncio.AbstractEventLoop) -> None:
+    recorder = register(loop, {"web": BLUE_GREEN}, createNamespace=False)
+    assert not any(name.startswith("Namespace ") for name in recorder.requests)

@@ -1,0 +1,67 @@
+"""What the watchers count, and what they make of it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import UTC, datetime
+
+import pytest
+from lightkube.models.core_v1 import ObjectReference, PodCondition, PodStatus
+from lightkube.models.discovery_v1 import Endpoint, EndpointConditions
+from lightkube.models.meta_v1 import ObjectMeta
+from lightkube.resources.core_v1 import Pod
+from lightkube.resources.discovery_v1 import EndpointSlice
+
+from bench.watch import Count, Counts, ready_endpoints, ready_pods
+
+
+def pod(color: str, *, ready: str = "True", deleted: datetime | None = None) -> Pod:
+    return Pod(
+        metadata=ObjectMeta(labels={"app": "web", "color": color}, deletionTimestamp=deleted),
+        status=PodStatus(conditions=[PodCondition("True", "Initialized"), PodCondition(ready, "Ready")]),
+    )
+
+
+def endpoint(pod: str, *, ready: bool | None) -> Endpoint:
+    return Endpoint(["10.244.0.9"], conditions=EndpointConditions(ready=ready), targetRef=ObjectReference(name=pod))
+
+
+def test_a_pod_counts_while_it_is_ready_and_not_being_deleted() -> None:
+    pods = [
+        pod("blue"),
+        pod("blue", ready="False"),
+        pod("blue", deleted=datetime.now(UTC)),
+        pod("green"),
+        Pod(metadata=ObjectMeta(labels={"color": "green"})),
+    ]
+    assert ready_pods(pods) == {"blue": 1, "green": 1}
+
+
+def test_endpoints_count_over_all_slices_unless_known_not_to_be_ready() -> None:
+    blue = [endpoint("my-web-blue-7d4b9c-x2x1z", ready=True), endpoint("my-web-blue-7d4b9c-p2", ready=False)]
+    green = [endpoint("my-web-green-56f-a", ready=None)]
+    slices = [EndpointSlice("IPv4", endpoints=endpoints) for endpoints in (blue, green, [])]
+    assert ready_endpoints(slices) == {"blue": 1, "green": 1}
+
+
+@pytest.fixture
+def counts() -> Counts:
+    states = [(10, {"blue": 3}), (20, {"blue": 3, "green": 1}), (30, {}), (40, {"green": 2, "blue": 0})]
+    return Counts(tuple(Count(at, at, Counter(colors)) for at, colors in states))
+
+
+def test_least_and_most(counts: Counts) -> None:
+    assert (counts.least(), counts.most()) == (0, 4)
+    assert (counts.least("green"), counts.most("green")) == (0, 2)
+
+
+def test_a_period_begins_with_the_state_that_was_in_force(counts: Counts) -> None:
+    assert counts.between(25, 35).most() == 4
+    assert counts.between(41).least() == 2
+    assert counts.between(20, 30).least() == 3
+    assert counts.between(0, 15).most() == 3
+
+
+def test_empty_and_mixed(counts: Counts) -> None:
+    assert [state.at for state in counts.empty] == [30]
+    assert [state.at for state in counts.mixed] == [20]
