@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.table import Table
 
 from bench import traffic
 from bench.command import PASSPHRASE, ROOT, environment, read, run
@@ -43,6 +42,8 @@ UP_SECONDS = 5 * 60
 QUICK_SECONDS = 60
 
 PICTURE = ROOT / "build" / "demo" / "promotion.svg"
+
+ADVICE = "Put right what it says and run `make demo` again: it goes on from whatever is there. `make down` removes all."
 
 PYTHON = shlex.quote(sys.executable.removeprefix(f"{ROOT}/"))
 
@@ -96,7 +97,7 @@ def set_up() -> dict[str, App]:
     pulumi("config", "set", "canaryReplicas", "0")
     pulumi("up", "--yes", "--refresh")
     outputs = json.loads(read(["./pulumiw", "stack", "output", "--json"], QUICK_SECONDS, ADVICE))
-    return {name: App(name, output["url"], output["imageTag"]) for name, output in outputs.items()}
+    return {name: App(name, outputs[name]["url"], outputs[name]["imageTag"]) for name in (WEB, API)}
 
 
 def try_canary(app: App) -> list[Answers]:
@@ -144,6 +145,7 @@ def move(color: str, apps: Mapping[str, App]) -> list[Answers]:
                 f"From {switch.old} to {switch.new} {switch.at - began:.1f} s after `up` began; "
                 f"both answered for {duration(switch.overlap)}."
             )
+    console.print(f"[dim]{API} is a CanaryApp without a router: both colors' pods answer until the old ones end.[/]")
     if color == "green":
         table = picture(seen[WEB], f"{WEB}: what clients saw", apps[WEB].paint)
         save(table, PICTURE, f"$ ./pulumiw config set activeColor {color} && ./pulumiw up")
@@ -160,27 +162,23 @@ def sum_up(apps: Mapping[str, App], seen: Sequence[Answers], seconds: float) -> 
     for app in apps.values():
         console.print(f"  {app.name}  {app.url}")
     console.print("\nWhat to type next:")
-    table = Table(box=None, show_header=False, pad_edge=True)
-    for command, meaning in NEXT:
-        table.add_row(f"[bold]{command}[/]", f"[dim]{meaning}[/]")
-    console.print(table)
+    for meaning, command in next_commands(apps[WEB]):
+        console.print(f"  [dim]# {meaning}[/]\n  {command}", soft_wrap=True)
     return 1 if lost else 0
 
 
-ADVICE = "Put right what it says and run `make demo` again: it goes on from whatever is there. `make down` removes all."
-
-NEXT = (
-    (f"export {PASSPHRASE}=", "the demo's stack has an empty passphrase"),
-    ("curl http://127.0.0.1:30062/version", "what the clients asked"),
-    (f"{PYTHON} -m bench.traffic http://127.0.0.1:30062/version", "the same clients, in a second terminal"),
-    ("./pulumiw config set activeColor green && ./pulumiw up", "promote"),
-    ("./pulumiw config set activeColor blue && ./pulumiw up", "roll back"),
-    ("./pulumiw config set canaryReplicas 3 && ./pulumiw up", "3 canary pods of 13"),
-    ("./pulumiw config set --path imageTag.green 6.9.2 && ./pulumiw up", "stage a version"),
-    ("./pulumiw config set activeColor gren && ./pulumiw preview", "a mistake, and what becomes of it"),
-    (f"{PYTHON} -m cluster kubeconfig", "for kubectl, k9s and the like"),
-    ("make down", "remove all of it"),
-)
+def next_commands(web: App) -> list[tuple[str, str]]:
+    return [
+        ("the demo's stack has an empty passphrase", f"export {PASSPHRASE}="),
+        ("the same clients, best in a second terminal", f"{PYTHON} -m bench.traffic {web.url}/version --seconds 60"),
+        ("promote", "./pulumiw config set activeColor green && ./pulumiw up"),
+        ("roll back", "./pulumiw config set activeColor blue && ./pulumiw up"),
+        ("stage a version on the idle color", "./pulumiw config set --path imageTag.green 6.9.2 && ./pulumiw up"),
+        ("three canary pods of thirteen", "./pulumiw config set canaryReplicas 3 && ./pulumiw up"),
+        ("a mistake, and what becomes of it", "./pulumiw config set activeColor gren && ./pulumiw preview"),
+        ("for kubectl, k9s and the like", f'export KUBECONFIG="$({PYTHON} -m cluster kubeconfig)"'),
+        ("remove all of it", "make down"),
+    ]
 
 
 @contextlib.contextmanager

@@ -40,8 +40,15 @@ def machine() -> str:
     packages = ", ".join(f"{name} {version(name)}" for name in ("pulumi", "pulumi-kubernetes", "lightkube"))
     return (
         f"Measured on {time.strftime('%Y-%m-%d')} at {commit()}: {len(os.sched_getaffinity(0))} cores, "
-        f"{memory:.0f} GiB, {system}, Linux {platform.release()}, Python {platform.python_version()}, {packages}."
+        f"{memory:.0f} GiB, {system}, Linux {platform.release()}, Python {platform.python_version()}, {packages}, "
+        f"{engine()}."
     )
+
+
+def engine() -> str:
+    """Which engine `./pulumiw` runs, in its own words."""
+    said = subprocess.run(("./pulumiw", "version"), cwd=ROOT, capture_output=True, text=True, check=False)
+    return said.stderr.partition("\n")[0].removeprefix("pulumiw: using ")
 
 
 def commit() -> str:

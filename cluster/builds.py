@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 _LOCK_SECONDS = 1800.0
 _PLAIN_LINE_SECONDS = 15.0
 _SHOWN_OUTPUT_LINES = 15
+_SHOWN_PACKAGE = 40
 
 
 @dataclass(frozen=True)
@@ -186,7 +187,7 @@ class _Bar:
         self._progress.stop()
 
     def advance(self, package: str) -> None:
-        self._progress.update(self._task, advance=1, package=package)
+        self._progress.update(self._task, advance=1, package=package[-_SHOWN_PACKAGE:])
         now = time.monotonic()
         if not self._console.is_terminal and now - self._said > _PLAIN_LINE_SECONDS:
             self._said = now

@@ -7,6 +7,7 @@ import json
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -86,6 +87,10 @@ class Cluster:
         self._console = console or Console(highlight=False, soft_wrap=True)
         self._api = Api(layout.CERTIFICATES)
 
+    @cached_property
+    def _programs(self) -> dict[str, Program]:
+        return programs(KUBERNETES)
+
     def up(self, *, control_plane_only: bool = False) -> None:
         """Start what does not run, until the node is Ready; running pods stay. Nothing to do on a healthy cluster.
 
@@ -145,7 +150,7 @@ class Cluster:
         return Status(
             processes={name: process.pid if process else None for name, process in found.items()},
             api_ready=api_ready,
-            node_ready=api_ready and found["kubelet"] is not None and self._api.node_ready,
+            node_ready=api_ready and self._works("kubelet"),
             healthy=api_ready and all(found[name] for name in started) and self._is_ready(started),
             pods=len(pods),
             pods_running=sum(pod["status"].get("phase") == "Running" for pod in pods),
@@ -156,16 +161,15 @@ class Cluster:
 
     def stop_process(self, name: str) -> None:
         """End one process of the cluster, e.g. `kube-apiserver`, and wait until it is gone."""
-        if process := processes.find(name):
-            process.end()
+        self._end(self._programs[name])
 
     def start_process(self, name: str) -> None:
         """Start one process that was stopped; does not wait until it is ready (`up` does)."""
         if processes.find(name) is None:
-            processes.start(programs(KUBERNETES)[name])
+            processes.start(self._programs[name])
 
     def _start(self, wanted: Collection[str], missing: Collection[str]) -> None:
-        known = programs(KUBERNETES)
+        known = self._programs
         running = [name for name in known if processes.find(name)]
         ports = [port for name in missing if name not in running for port in known[name].ports]
         machine.check_room(ports, memory_mib=0 if running else _MEMORY_MIB)
@@ -187,13 +191,17 @@ class Cluster:
                 loading.result()
 
     def _restart(self, program: Program) -> None:
-        self.stop_process(program.name)
+        self._end(program)
         processes.start(program)
+
+    def _end(self, program: Program) -> None:
+        if process := processes.find(program.name):
+            process.end()
 
     def _is_current(self, name: str) -> bool:
         """Whether it runs, and with the command line that this version would give it."""
         process = processes.find(name)
-        return process is not None and process.command == programs(KUBERNETES)[name].command
+        return process is not None and process.command == self._programs[name].command
 
     def _is_ready(self, names: Iterable[str]) -> bool:
         return all(self._works(name) for name in names)
@@ -207,8 +215,8 @@ class Cluster:
                 return self._api.get("/api/v1/namespaces/default/serviceaccounts/default") is not None
             case "containerd":
                 return machine.answers(layout.CONTAINERD_SOCKET)
-            case "kubelet":
-                return self._api.node_ready
+            case "kubelet":  # the node object alone may still tell of an earlier kubelet
+                return _answers(layout.KUBELET_HEALTH_PORT) and self._api.node_ready
             case "kube-proxy":
                 return _answers(layout.PROXY_HEALTH_PORT)
             case _:
@@ -217,7 +225,7 @@ class Cluster:
     def _wait(self, name: str, watched: Iterable[str]) -> None:
         """Wait until a process does its work; the end of any of the watched ones is an error."""
         deadline = time.monotonic() + _READY_SECONDS
-        log = programs(KUBERNETES)[name].log
+        log = self._programs[name].log
         while not self._works(name):
             for other in watched:
                 if processes.find(other) is None:

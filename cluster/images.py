@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import platform
 import tarfile
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -16,8 +15,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
-
-_ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 
 @dataclass(frozen=True)
@@ -43,7 +40,7 @@ class Image:
         layer = self._layer()
         with tarfile.open(archive, "w") as tar:
             config = {
-                "architecture": _ARCHITECTURES[platform.machine()],
+                "architecture": "amd64",
                 "os": "linux",
                 "config": {"Entrypoint": list(self.entrypoint), "User": self.user, "WorkingDir": self.folder},
                 "rootfs": {"type": "layers", "diff_ids": [_digest(layer)]},

@@ -22,11 +22,11 @@ def check_user() -> None:
     """Only root on Linux can make pods.
 
     Raises:
-        MachineError: it is another system, another processor, or another user.
+        MachineError: it is another system, processor or user.
     """
-    if sys.platform != "linux" or platform.machine() not in {"x86_64", "aarch64"}:
+    if sys.platform != "linux" or platform.machine() != "x86_64":
         system = f"{platform.system()} on {platform.machine()}"
-        raise MachineError([f"it needs Linux on x86_64 or aarch64, this is {system}; name a cluster of yours instead"])
+        raise MachineError([f"it needs Linux on x86_64, this is {system}; name a cluster of yours instead"])
     if os.geteuid() != 0:
         raise MachineError([f"it needs root to make pods, you are user {os.geteuid()}; use sudo or `kind`"])
 

@@ -188,7 +188,8 @@ _KUBELET: dict[str, Any] = {
     "imageGCHighThresholdPercent": 100,
     "serializeImagePulls": False,
     "registryPullQPS": 0,
-    "eventRecordQPS": 0,
+    "eventRecordQPS": _QPS,  # 0 would not mean unlimited here, but client-go's default of 5
+    "eventBurst": 2 * _QPS,
     "kubeAPIQPS": _QPS,
     "kubeAPIBurst": 2 * _QPS,
 }
@@ -256,4 +257,8 @@ disabled_plugins = ["io.containerd.internal.v1.opt"]
 """
 
 # Images of `registry.local` are only ever loaded; a pull fails at once instead of asking the network for the name.
-_NO_REGISTRY = 'server = "http://127.0.0.1:1"\n'
+_NO_REGISTRY = """\
+server = "http://127.0.0.1:1"
+[host."http://127.0.0.1:1"]
+  capabilities = ["pull", "resolve"]
+"""

@@ -58,7 +58,7 @@ class App(pulumi.ComponentResource):
         self.namespace = namespace
         self.checks = Checks(plan, cluster, say=self._say, warn=self._warn)
         self.outputs: dict[str, Any] = {}
-        self._deployments: dict[Color, CustomResource] = {}
+        self._written: dict[Color | None, CustomResource] = {}
 
     def grow(self) -> list[CustomResource]:
         """Register the Deployments that take or will take live traffic, and all that moves none by being written."""
@@ -69,7 +69,7 @@ class App(pulumi.ComponentResource):
 
     def move(self, after: After) -> CustomResource:
         """Register the live Service: the write that moves traffic."""
-        live = self._resource(self.plan.live_service, after)
+        live = self._written[None] = self._resource(self.plan.live_service, after)
         self.outputs = _outputs(live, self.plan, self.checks.cluster)
         return live
 
@@ -96,13 +96,13 @@ class App(pulumi.ComponentResource):
         config_maps = [self._resource(manifest) for manifest in color.config_maps]
         before = Output.from_input(after).apply(lambda waited_for: [*waited_for, *config_maps])
         hook = ResourceHook(f"{color.name}-guard", guard, ResourceHookOptions(on_dry_run=True))
-        self._deployments[color.color] = self._resource(
+        deployment = self._written[color.color] = self._resource(
             color.deployment,
             before,
             hooks=ResourceHookBinding(before_update=[hook]),
             ignore_changes=["spec.replicas"] if color.autoscaler else None,
         )
-        return self._deployments[color.color]
+        return deployment
 
     def _resource(self, manifest: Manifest, after: After = (), **options: Any) -> CustomResource:
         if self.namespace is None:
@@ -111,11 +111,11 @@ class App(pulumi.ComponentResource):
         before = Output.from_input(after).apply(lambda waited_for: [*waited_for, namespace])
         return resource(manifest, Options(parent=self, depends_on=before, deleted_with=namespace, **options))
 
-    def _say(self, color: ColorPlan, text: str) -> None:
-        pulumi.log.info(text, resource=self._deployments.get(color.color, self), ephemeral=True)
+    def _say(self, color: Color | None, text: str) -> None:
+        pulumi.log.info(text, resource=self._written[color], ephemeral=True)
 
-    def _warn(self, color: ColorPlan, text: str) -> None:
-        pulumi.log.warn(text, resource=self._deployments.get(color.color, self))
+    def _warn(self, color: Color | None, text: str) -> None:
+        pulumi.log.warn(text, resource=self._written[color])
 
 
 def _outputs(live: Any, plan: AppPlan, cluster: Cluster) -> dict[str, Any]:
@@ -125,22 +125,26 @@ def _outputs(live: Any, plan: AppPlan, cluster: Cluster) -> dict[str, Any]:
         "activeColor": written[ACTIVE],
         "imageTag": Output.json_loads(written[TAGS]),
         "otherShare": written[SHARE],
-        "url": Output.all(live.spec, live.status).apply(lambda args: _url(plan, cluster, *args)),
-        "previewUrl": f"http://{plan.name}-preview.{plan.namespace}.svc",
+        "url": _url(live, plan, cluster),
+        "previewUrl": f"http://{plan.name}-preview.{plan.namespace}.svc:{plan.port}",
     }
 
 
-def _url(plan: AppPlan, cluster: Cluster, spec: Any, status: Any) -> str:
-    port = spec["ports"][0]
+def _url(live: Any, plan: AppPlan, cluster: Cluster) -> pulumi.Input[str]:
+    spec = plan.live_service["spec"]
     match spec["type"]:
         case "NodePort":
-            return f"http://{cluster.node_host}:{port['node_port']}"
+            return f"http://{cluster.node_host}:{spec['ports'][0]['nodePort']}"
         case "LoadBalancer":
-            for ingress in (status or {}).get("load_balancer", {}).get("ingress", []):
-                return f"http://{ingress.get('ip') or ingress.get('hostname')}:{port['port']}"
-            return "pending: the load balancer has no address yet"
+            return Output.from_input(live.status).apply(lambda status: f"http://{_address(status)}:{plan.port}")
         case _:
-            return f"http://{plan.name}.{plan.namespace}.svc:{port['port']}"
+            return f"http://{plan.name}.{plan.namespace}.svc:{plan.port}"
+
+
+def _address(status: Any) -> str:
+    for ingress in status.get("load_balancer", {}).get("ingress") or []:
+        return str(ingress.get("ip") or ingress.get("hostname"))
+    return "<no address yet>"
 
 
 async def _plain(inputs: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 from components import traffic
-from components.color import Role
+from components.color import Color, Role
 from components.kube import Cluster
 from components.plan import ACTIVE, AppPlan, ColorPlan, Component
 from components.readiness import Progress, look, wait_until_ready
@@ -23,8 +23,8 @@ from components.readiness import Progress, look, wait_until_ready
 SERVED = "cutover/served"
 LIVE = "cutover/live"
 
-Tell: TypeAlias = Callable[[ColorPlan, str], None]
-"""Tells the user something about a color."""
+Tell: TypeAlias = Callable[[Color | None, str], None]
+"""Tells the user something about a color, or (None) about the live Service."""
 
 
 class Checks:
@@ -62,8 +62,8 @@ class Checks:
         """
         active, other = self.plan.active, self.plan.other
         seconds = await traffic.see_moved(self.cluster, self.plan)
-        self.say(active, f"traffic seen on {active.color} after {seconds:.1f} s")
-        await self._remember(active, served=active.template_hash, live=True)
+        if await self._remember(active, served=active.template_hash, live=True):
+            self.say(None, f"traffic seen on {active.color} after {seconds:.1f} s")
         memory = await self._memory(other)
         if other.role is Role.IDLE and LIVE in memory:
             await self._empty(other, memory[SERVED])
@@ -108,10 +108,13 @@ class Checks:
         recycled = self.plan.recycle and color.replicas > 0
         if not (recycled or size > color.replicas or served != color.template_hash):
             return
-        await traffic.drain(self.plan.drain_seconds, lambda text: self.say(color, text))
+        await traffic.drain(self.plan.drain_seconds, lambda text: self.say(None, f"{color.color}: {text}"))
         if recycled:
             await traffic.recycle(
-                self.cluster, color, lambda text: self.say(color, text), lambda text: self.warn(color, text)
+                self.cluster,
+                color,
+                say=lambda text: self.say(None, f"{color.color}: {text}"),
+                warn=lambda text: self.warn(None, text),
             )
 
     async def _size(self, color: ColorPlan, replicas: int) -> None:
@@ -126,13 +129,13 @@ class Checks:
             color.name,
             color.labels,
             seconds=self.plan.progress_deadline_seconds,
-            say=lambda text: self.say(color, text),
+            say=lambda text: self.say(color.color, text),
         )
 
     async def _warn_if_ill(self, color: ColorPlan) -> None:
         progress: Progress = await look(self.cluster, color.name, color.labels)
         if not progress.done:
-            self.warn(color, f"{color.name} ({color.role}): {progress}")
+            self.warn(color.color, f"{color.name} ({color.role}): {progress}")
 
     async def _live_color(self) -> str | None:
         """Return the color that the live Service says is active; None before the first move."""
@@ -145,7 +148,10 @@ class Checks:
         annotations = (deployment and deployment.metadata and deployment.metadata.annotations) or {}
         return {key: value for key, value in annotations.items() if key in {SERVED, LIVE}}
 
-    async def _remember(self, color: ColorPlan, *, served: str, live: bool) -> None:
+    async def _remember(self, color: ColorPlan, *, served: str, live: bool) -> bool:
+        """Note that a color has served, and whether it is live; return whether that is news."""
         memory = {SERVED: served} | ({LIVE: "true"} if live else {})
-        if await self._memory(color) != memory:
-            await self.cluster.remember(color.name, memory)
+        if await self._memory(color) == memory:
+            return False
+        await self.cluster.remember(color.name, memory)
+        return True

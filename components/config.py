@@ -14,7 +14,7 @@ from components import rules
 from components.color import Color
 from components.errors import ConfigError
 from components.native import Fault
-from components.problems import Path, Problem, found, remove, set_to, written
+from components.problems import Path, Problem, remove, set_to, written, wrong
 from components.schema import App, Pod, Settings, keys_at
 
 
@@ -58,8 +58,7 @@ def _add(problems: list[Problem], more: Iterable[Problem]) -> None:
 
 def _explained(detail: ErrorDetails) -> Iterator[Problem]:
     """Say in our words what pydantic found."""
-    path: Path = tuple(part for part in detail["loc"] if part != "[key]")
-    value, context = detail["input"], detail.get("ctx", {})
+    path, value, context = _place(detail), detail["input"], detail.get("ctx", {})
     match detail["type"]:
         case "extra_forbidden":
             yield _unknown(path, value)
@@ -70,12 +69,18 @@ def _explained(detail: ErrorDetails) -> Iterator[Problem]:
         case "refused" if path != detail["loc"]:
             yield Problem(path, value, f"cannot be called so; {context['reason']}", "rename it in Pulumi.<stack>.yaml")
         case "refused":
-            yield Problem(path, value, found(value, context["reason"]), set_to(path, context["suggestion"]))
+            yield wrong(path, value, context["reason"], set_to(path, context["suggestion"]))
         case _ if path[-1] == "imageTag":
             yield _not_a_map_of_tags(path, value)
         case kind:
             wanted = "a list" if kind == "list_type" else "a map of keys"
-            yield Problem(path, value, found(value, f"it must be {wanted}"), remove(path))
+            yield wrong(path, value, f"it must be {wanted}", remove(path))
+
+
+def _place(detail: ErrorDetails) -> Path:
+    """Where it is; of a key that cannot be, pydantic says so by one more part."""
+    at_key = detail["type"] == "refused" and detail["loc"][-1] == "[key]"
+    return detail["loc"][:-1] if at_key else detail["loc"]
 
 
 def _unknown(path: Path, value: Any) -> Problem:
@@ -121,20 +126,19 @@ def _native(path: Path, fault: Fault) -> Problem:
     where = (*path, *fault.path)
     if fault.known:
         return _no_such_key(where, fault.value, fault.reason, fault.known)
-    reason = fault.reason if fault.value is None else found(fault.value, fault.reason)
-    return Problem(where, fault.value, reason, "put it right in Pulumi.<stack>.yaml")
+    return Problem(where, fault.value, fault.reason, "put it right in Pulumi.<stack>.yaml")
 
 
 def _not_a_map_of_tags(path: Path, value: Any) -> Problem:
     tag = str(value) if isinstance(value, str | int) else "<tag>"
     command = " && ".join(set_to((*path, str(color)), tag) for color in Color)
-    return Problem(path, value, found(value, "it must be a map with a tag for each color"), command)
+    return wrong(path, value, "it must be a map with a tag for each color", command)
 
 
 def _take_out(values: dict[str, Any], detail: ErrorDetails) -> None:
     """Remove what is wrong from `values`: the key, or where it lacks one or stands in a list, what it belongs to."""
-    path = [part for part in detail["loc"] if part != "[key]"]
-    stands_in = path[-1] == "image"  # so that the app's other keys are still looked at
+    path = [*_place(detail)]
+    stands_in = path[:1] + path[2:] == ["apps", "image"]  # so that the app's other keys are still looked at
     if detail["type"] == "missing" and not stands_in:
         path.pop()
     path = path[: next((index for index, part in enumerate(path) if isinstance(part, int)), len(path))]

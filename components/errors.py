@@ -148,6 +148,6 @@ class NotSeenError(StoppedError):
         self.app, self.color, self.found, self.seconds = app, color, found, seconds
         super().__init__(
             f"{app}: traffic was not seen on {color} within {seconds:.0f} s; the live Service's endpoints are {found}. "
-            f"The old color is left whole. See `kubectl get endpointslices -l kubernetes.io/service-name={app}`, then run "
-            "`pulumi up --refresh`."
+            f"The old color is left whole. See `kubectl get endpointslices -l kubernetes.io/service-name={app}`, then "
+            "run `pulumi up --refresh`."
         )

@@ -192,6 +192,9 @@ _LABEL = r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?"
 _HOST = r"[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?"
 _PATH_PART = r"[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*"
 
+OWN_PREFIXES = ("cutover/", "pulumi.com/")
+"""Annotations and labels with these are written by the release itself."""
+
 ENV_NAME = r"[A-Za-z_.-][A-Za-z0-9_.-]*"
 LONGEST_APP_NAME = 40
 """So that a pod's name, `<app>-green-<10>-<5>`, stays a host name (63): Kubernetes cuts longer ones and they clash."""

@@ -1,7 +1,8 @@
 """Kubernetes' strategic merge patch, for pod templates.
 
 Maps merge key by key and null removes a key. A list replaces the old one unless Kubernetes gives it a merge key: then
-its elements merge with those of the same key. `$patch` and `$retainKeys` mean what they mean to kubectl.
+its elements merge with those of the same key, and new ones come last (the API server puts them first, so that an added
+container would be the one that `kubectl logs` shows). `$patch` and `$retainKeys` mean what they mean to kubectl.
 Source: "Update API Objects in Place Using kubectl patch" and the `patchMergeKey` tags in k8s.io/api core/v1.
 """
 

@@ -16,12 +16,15 @@ from lightkube.models import autoscaling_v2, core_v1
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from components.grammar import Text
-from components.problems import Path
+from components.problems import Path, shown
 
 
 @dataclass(frozen=True)
 class Fault:
-    """A part of an object that its type does not have; `known` are the fields that it has at that place."""
+    """A part of an object that its type does not have; `known` are the fields that it has at that place.
+
+    `reason` goes on where the key leaves off, as a Problem's `fault` does.
+    """
 
     path: Path
     value: Any
@@ -75,12 +78,12 @@ class TextOrSource(Native):
 
 def _faults(value: Any, of: Any, path: Path, *, patch: bool) -> Iterator[Fault]:
     options = typing.get_args(of) if typing.get_origin(of) in {typing.Union, types.UnionType} else (of,)
-    if value is None and (type(None) in options or patch):
+    if value is None and (type(None) in options or (patch and path)):
         return
     kind = next((option for option in options if isinstance(value, _plain(option))), None)
     if kind is None or (isinstance(value, bool) and bool not in options):
         wanted = " or ".join(_WORDS.get(_plain(option), "a map") for option in options if option is not type(None))
-        yield Fault(path, value, f"Kubernetes wants {wanted} here")
+        yield Fault(path, value, f"is {shown(value)}; Kubernetes wants {wanted} here")
     elif typing.get_origin(kind) is list:
         (item,) = typing.get_args(kind)
         for index, element in enumerate(value):

@@ -78,6 +78,12 @@ class AppPlan:
     coupled: bool
 
     @property
+    def port(self) -> int:
+        """The port of the live Service."""
+        port: int = self.live_service["spec"]["ports"][0]["port"]
+        return port
+
+    @property
     def colors(self) -> Mapping[Color, ColorPlan]:
         return {plan.color: plan for plan in (self.active, self.other)}
 

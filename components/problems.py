@@ -47,9 +47,9 @@ def shown(value: Any) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
-def found(value: Any, reason: str) -> str:
-    """Say what was found and why it cannot be."""
-    return f"is {shown(value)}; {reason}"
+def wrong(path: Path, value: Any, reason: str, remedy: str) -> Problem:
+    """A value that cannot be, for a reason."""
+    return Problem(path, value, f"is {shown(value)}; {reason}", remedy)
 
 
 def set_to(path: Path, value: str) -> str:

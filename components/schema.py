@@ -358,13 +358,15 @@ class Settings(PositionKeys):
     namespace: DnsLabel = "cutover"
     """The namespace of all apps."""
     create_namespace: Bool = True
-    """Whether the program makes it; false if it is there already."""
+    """Whether the program makes the namespace; false if it is there already."""
     pod_security: Annotated[PodSecurity, OneOf(PodSecurity)] = PodSecurity.RESTRICTED
     """The Pod Security level that a namespace made by the program enforces."""
     active_color: ColorName = Color.BLUE
     """Which color is live."""
     canary_replicas: Natural = 0
     """How many pods of the other color also take live traffic (CanaryApp)."""
+    image_tag: Tags | None = None
+    """What each color runs: a map with a tag for blue and a tag for green."""
     canary_weight: Percent = 0
     """The other color's share in percent, where a router splits by weight."""
     apps: dict[AppName, App] = {}

@@ -72,7 +72,7 @@ async def drain(seconds: int, say: Say) -> None:
         await asyncio.sleep(1)
 
 
-async def recycle(cluster: Cluster, color: ColorPlan, say: Say, warn: Say) -> None:
+async def recycle(cluster: Cluster, color: ColorPlan, *, say: Say, warn: Say) -> None:
     """End the pods of a warm idle color one by one, each after the one before has been replaced.
 
     A replacement that does not become ready is a warning, never a failure: traffic has left this color.

@@ -1,10 +1,10 @@
 """Where stacks are kept: Pulumi's file backend, in its own layout (pkg/backend/diy).
 
-    <root>/.pulumi/meta.yaml                                    version: 1
-                   stacks/<project>/<stack>.json (+ .json.bak)  the checkpoint and the one before it
-                   history/<project>/<stack>/…                  one entry and one checkpoint per update
-                   backups/<project>/<stack>/…                  one checkpoint per update
-                   locks/organization/<project>/<stack>/…       one file per process that writes
+<root>/.pulumi/meta.yaml                                    version: 1
+stacks/<project>/<stack>.json (+ .json.bak)  the checkpoint and the one before it
+history/<project>/<stack>/…                  one entry and one checkpoint per update
+backups/<project>/<stack>/…                  one checkpoint per update
+locks/organization/<project>/<stack>/…       one file per process that writes
 """
 
 from __future__ import annotations
@@ -89,7 +89,9 @@ class Backend:
         meta = self.root / "meta.yaml"
         if not meta.exists():
             if any((self.root / "stacks").glob("*.json")):
-                raise UnsupportedError(f"the old layout of {self.root}", "run `pulumi state upgrade` with the Pulumi CLI")
+                raise UnsupportedError(
+                    f"the old layout of {self.root}", "run `pulumi state upgrade` with the Pulumi CLI"
+                )
             write_atomically(meta, "version: 1\n")
         elif (version := meta.read_text().strip()) != "version: 1":
             raise UnsupportedError(f"backends of '{version}'", f"{meta} must say 'version: 1'")
@@ -223,14 +225,13 @@ class StackFile:
         others = [lock for lock in self.locks() if lock.path != own]
         if others:
             lines = [
-                f"the stack is currently locked by {len(others)} lock(s). Either wait for the other process(es) to end "
-                "or delete the lock file with `pulumi cancel`."
-            ]
-            lines += [
-                f"  file://{lock.path}: created by {lock.username}@{lock.hostname} (pid {lock.pid}) at {lock.created}"
+                f"\n  file://{lock.path}: created by {lock.username}@{lock.hostname} (pid {lock.pid}) at {lock.created}"
                 for lock in others
             ]
-            raise LockedError("\n".join(lines))
+            raise LockedError(
+                f"the stack is currently locked by {len(others)} lock(s). Either wait for the other process(es) to end "
+                "or delete the lock file with `pulumi cancel`." + "".join(lines)
+            )
 
     def cancel(self) -> int:
         """Remove all locks; return how many there were."""

@@ -56,7 +56,9 @@ class StackConfig:
         if self._document.get("environment"):
             raise ProjectError(f"{self.path}: the embedded engine does not do 'environment' (Pulumi ESC)")
         if (provider := self._document.get("secretsprovider")) not in (None, "passphrase", "default"):
-            raise ProjectError(f"{self.path}: the embedded engine does not do secretsprovider '{provider}'; passphrase only")
+            raise ProjectError(
+                f"{self.path}: the embedded engine does not do secretsprovider '{provider}'; passphrase only"
+            )
 
     @property
     def salt(self) -> str | None:
@@ -160,15 +162,19 @@ class StackConfig:
         for declared, declaration in sorted(self._project.config.items()):
             key, inside = self.split(declared, path=True)
             found = settings.get(key)
-            value = None if found is None else _lookup(json.loads(found.text) if found.structured else found.text, inside)
+            value = (
+                None if found is None else _lookup(json.loads(found.text) if found.structured else found.text, inside)
+            )
             if value is None:
                 if key.startswith(f"{self._project.name}:"):
                     missing.append(declared)
             elif isinstance(declaration, dict) and declaration.get("type"):
                 self._validate(declared, declaration, value, secret=bool(found and found.secret))
         if missing:
-            names = f"'{missing[0]}'" if len(missing) == 1 else " and ".join(
-                [", ".join(f"'{name}'" for name in missing[:-1]), f"'{missing[-1]}'"]
+            names = (
+                f"'{missing[0]}'"
+                if len(missing) == 1
+                else " and ".join([", ".join(f"'{name}'" for name in missing[:-1]), f"'{missing[-1]}'"])
             )
             raise ProjectError(
                 f"Stack '{self._stack}' is missing configuration value{'s' if len(missing) > 1 else ''} {names}"
@@ -265,7 +271,7 @@ def _set(holder: Any, prefix: list[Any], inside: paths.Path, item: Any) -> None:
     if not rest:
         holder[segment] = item
         return
-    child = holder[segment] if isinstance(holder, list) else holder.get(segment)
+    child = holder[segment] if _has(holder, segment) else None
     if child is None:
         child = holder[segment] = _container(rest[0])
     if not isinstance(child, dict | list):

@@ -15,7 +15,7 @@ from engine.values import Properties, Secret, Unknown, Value, reveal
 _MISSING: Final = object()
 
 
-def show(value: Value, indent: int = 0) -> str:
+def show(value: Value, indent: int = 0) -> str:  # noqa: PLR0911 - one case per kind
     """Show a value that starts on a line indented by `indent`; secrets stay hidden."""
     match value:
         case Secret():
@@ -92,9 +92,7 @@ def step_details(step: Step, indent: int) -> Iterator[str]:
         yield from changes(old, new, {*old, *new}, indent)
 
 
-def changed_parts(
-    detailed: Mapping[str, PropertyDiff], old: Resource, new: Resource
-) -> tuple[Properties, Properties]:
+def changed_parts(detailed: Mapping[str, PropertyDiff], old: Resource, new: Resource) -> tuple[Properties, Properties]:
     """Cut the old and the new properties down to the paths that changed."""
     before: Properties = {}
     after: Properties = {}
@@ -124,8 +122,6 @@ def _graft(target: Properties, path: paths.Path, value: Value) -> None:
     keys = [f"[{segment}]" if isinstance(segment, int) else segment for segment in path]
     for key in keys[:-1]:
         target = target.setdefault(key, {})
-        if not isinstance(target, dict):
-            return
     target[keys[-1]] = value
 
 

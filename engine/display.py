@@ -176,7 +176,9 @@ class Display:
         if row.ended is None:
             return f"{doing} ({int(time.monotonic() - row.began)}s){_retained(row)}"
         seconds = row.ended - row.began
-        return f"{done} ({seconds:.2f}s){_retained(row)}" if seconds < 1 else f"{done} ({int(seconds)}s){_retained(row)}"
+        return (
+            f"{done} ({seconds:.2f}s){_retained(row)}" if seconds < 1 else f"{done} ({int(seconds)}s){_retained(row)}"
+        )
 
     def row_info(self, row: Row) -> str:
         info = diff_summary(row.step.diff) if row.op in (Op.UPDATE, Op.REPLACE, Op.CREATE_REPLACEMENT) else ""
@@ -321,7 +323,7 @@ class DiffDisplay(PlainDisplay):
 
     def _changed(self, row: Row) -> None:
         step = row.step
-        same_ = row.op is Op.SAME and not (step.urn == self.root)
+        same_ = row.op is Op.SAME and step.urn != self.root
         if step.hidden or same_ or step.urn in self._shown or (self.dry_run and row.ended is None):
             return
         if row.op in (Op.CREATE_REPLACEMENT, Op.DELETE_REPLACED):

@@ -38,7 +38,9 @@ class UnsupportedError(EngineError):
         what: the command, flag, resource kind or feature.
     """
 
-    def __init__(self, what: str, instead: str = "use the Pulumi CLI for it (https://www.pulumi.com/docs/install)") -> None:
+    def __init__(
+        self, what: str, instead: str = "use the Pulumi CLI for it (https://www.pulumi.com/docs/install)"
+    ) -> None:
         super().__init__(f"the embedded engine does not do {what}; {instead}")
         self.what = what
 

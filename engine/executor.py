@@ -29,7 +29,6 @@ class Executor:
         self._hooks = hooks
         self._display = display
         self._dry_run = dry_run
-        self.deleted: set[str] = set()
 
     def run(self, step: Step) -> None:
         """Run a step; `step.new` is then what came out. Raises StepError, shown already."""
@@ -93,16 +92,15 @@ class Executor:
                 )
             except PartialFailureError as error:
                 self._finish(
-                    step, replace(new, id=error.id, outputs=_with_secrets(new, error.outputs), init_errors=error.reasons)
+                    step,
+                    replace(new, id=error.id, outputs=_with_secrets(new, error.outputs), init_errors=error.reasons),
                 )
                 raise
         return replace(new, id=id_, outputs=_with_secrets(new, outputs))
 
     def _update(self, step: Step) -> None:
         old, new = _old(step), _new(step)
-        before = HookArgs(
-            urn=new.urn, id=old.id, new_inputs=new.inputs, old_inputs=old.inputs, old_outputs=old.outputs
-        )
+        before = HookArgs(urn=new.urn, id=old.id, new_inputs=new.inputs, old_inputs=old.inputs, old_outputs=old.outputs)
         self._hooks_of(new, "BeforeUpdate", before)
         new = replace(new, id=old.id, created=old.created, modified=now(), import_id=old.import_id)
         if is_provider(new.type):
@@ -137,23 +135,16 @@ class Executor:
         old = _old(step)
         args = HookArgs(urn=old.urn, id=old.id, old_inputs=old.inputs, old_outputs=old.outputs)
         self._hooks_of(old, "BeforeDelete", args)
-        if self._is_ours(old) and not self._dry_run:
+        if _is_ours(old) and not step.forget and not self._dry_run:
             with self._journal.operation(old, Operation.DELETING):
                 self._providers.get(old.provider).delete(
                     old.urn, old.id, old.inputs, old.outputs, timeout=old.custom_timeouts.get("delete")
                 )
-        self.deleted.add(old.urn)
         if step.delete_after or step.op is Op.DELETE or old.delete or self._journal.new(old.urn):
             self._journal.forget(old)
         else:
             self._journal.await_replacement(old)
         self._hooks_of(old, "AfterDelete", args)
-
-    def _is_ours(self, old: Resource) -> bool:
-        """Tell whether the provider must delete: not what we only read, keep, or what goes with something else."""
-        with_other = bool(old.deleted_with) and old.deleted_with in self.deleted
-        kept = old.external or old.retain_on_delete or with_other
-        return old.custom and not is_provider(old.type) and not kept
 
     def _read(self, step: Step) -> None:
         new = _new(step)
@@ -179,6 +170,11 @@ class Executor:
     def _hooks_of(self, resource: Resource, phase: str, args: HookArgs) -> None:
         if names := resource.resource_hooks.get(phase):
             self._hooks.run(phase, names, args)
+
+
+def _is_ours(old: Resource) -> bool:
+    """Tell whether a provider must delete: neither what was only read nor what is to be kept."""
+    return old.custom and not is_provider(old.type) and not old.external and not old.retain_on_delete
 
 
 def _old(step: Step) -> Resource:

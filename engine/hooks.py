@@ -52,7 +52,10 @@ class Hooks:
             self._registered[request.name] = request
 
     def run(self, phase: str, names: list[str], args: HookArgs) -> None:
-        """Call the hooks in order. Raises StepError with the first error; phase: `BeforeCreate`, `AfterUpdate`, …"""
+        """Call the hooks of a phase (`BeforeCreate`, `AfterUpdate`, …) in order.
+
+        Raises StepError with the first error, unless that hook's errors are to be ignored.
+        """
         for name in names:
             hook = self._registered.get(name)
             if hook is None:

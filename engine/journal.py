@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 
-from engine.state import VERSION, Operation, PendingOperation, Resource, Snapshot, now
+from engine.state import Operation, PendingOperation, Resource, Snapshot, now
 from engine.urn import split_reference
+from engine.version import VERSION
 
 _COSMETIC = {"source_position", "stack_trace"}
 
@@ -87,16 +88,16 @@ class Journal:
     def write(self) -> Snapshot:
         with self._lock:
             resources = [*self._new.values(), *(_rename(old, self._renamed) for old in self._old.values())]
-            snapshot = Snapshot(resources, [*self._interrupted.values(), *self._pending], self._metadata, now(), VERSION)
+            snapshot = Snapshot(
+                resources, [*self._interrupted.values(), *self._pending], self._metadata, now(), VERSION
+            )
             self._save(snapshot)
             return snapshot
 
 
 def _same(one: Resource, other: Resource) -> bool:
     """Tell whether two states differ in nothing but the place in the program that they come from."""
-    return all(
-        getattr(one, name) == getattr(other, name) for name in Resource.__slots__ if name not in _COSMETIC
-    )
+    return all(getattr(one, name) == getattr(other, name) for name in Resource.__slots__ if name not in _COSMETIC)
 
 
 def _rename(resource: Resource, renamed: Mapping[str, str]) -> Resource:

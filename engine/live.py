@@ -30,9 +30,7 @@ _STYLES = {
 class LiveDisplay(Display):
     """Draws with rich; keeps what is unchanged out of sight, as the CLI does."""
 
-    def __init__(
-        self, action: Action, stack: str, root: Urn, *, dry_run: bool, console: Console | None = None
-    ) -> None:
+    def __init__(self, action: Action, stack: str, root: Urn, *, dry_run: bool, console: Console | None = None) -> None:
         super().__init__(action, stack, root, dry_run=dry_run)
         self._console = console or Console(highlight=False)
         self._spinner = Spinner("dots")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final, NoReturn
+from typing import Final, NoReturn, TypeVar
 
 import grpc
 import semver
@@ -16,14 +16,17 @@ from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc, resource_pb2, reso
 from engine import wire
 from engine.deployment import Deployment, StoppingError
 from engine.display import Severity
-from engine.errors import EngineError, UnsupportedError
-from engine.goal import Goal, read_goal, read_source
+from engine.errors import EngineError, StepError, UnsupportedError
+from engine.goal import read_goal, read_source
 from engine.hooks import CHANNEL_OPTIONS
 from engine.planner import Target
 from engine.providers import UNKNOWN_ID
-from engine.state import VERSION, Resource
+from engine.state import Resource
 from engine.urn import Urn
 from engine.values import UNKNOWN
+from engine.version import VERSION
+
+_T = TypeVar("_T")
 
 _FEATURES: Final = {
     "secrets": resource_pb2.RESOURCE_MONITOR_FEATURE_SECRETS,
@@ -71,92 +74,91 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer):
     def RegisterResource(  # noqa: N802
         self, request: resource_pb2.RegisterResourceRequest, context: grpc.ServicerContext
     ) -> resource_pb2.RegisterResourceResponse:
-        with self._answering(context):
-            goal = read_goal(request, self._root)
-            resource = self._deployment.register(goal)
-            return self._answer(goal, resource)
-        raise AssertionError
-
-    def _answer(self, goal: Goal, resource: Resource) -> resource_pb2.RegisterResourceResponse:
-        answer = resource_pb2.RegisterResourceResponse(urn=resource.urn)
-        if goal.custom:
-            # A preview leaves the id of a new resource out: the SDK takes that for unknown. A provider's is spelled.
-            answer.id = resource.id
-            answer.object.CopyFrom(wire.to_struct(resource.outputs))
-        return answer
+        return self._answer(context, lambda: self._register(request))
 
     def RegisterResourceOutputs(  # noqa: N802
         self, request: resource_pb2.RegisterResourceOutputsRequest, context: grpc.ServicerContext
     ) -> empty_pb2.Empty:
-        with self._answering(context):
-            self._deployment.register_outputs(request.urn, wire.from_struct(request.outputs))
+        outputs = wire.from_struct(request.outputs)
+        self._answer(context, lambda: self._deployment.register_outputs(request.urn, outputs))
         return empty_pb2.Empty()
 
     def ReadResource(  # noqa: N802
         self, request: resource_pb2.ReadResourceRequest, context: grpc.ServicerContext
     ) -> resource_pb2.ReadResourceResponse:
-        with self._answering(context):
-            position, trace = read_source(request.sourcePosition, request.stackTrace, self._root)
-            resource = self._deployment.read(
-                Resource(
-                    urn=Urn.of(self._target.stack, self._target.project, request.parent, request.type, request.name),
-                    type=request.type,
-                    custom=True,
-                    external=True,
-                    id="" if request.id == UNKNOWN_ID else request.id,
-                    inputs=wire.from_struct(request.properties),
-                    parent=request.parent,
-                    provider=request.provider,
-                    dependencies=list(request.dependencies),
-                    additional_secret_outputs=list(request.additionalSecretOutputs),
-                    source_position=position,
-                    stack_trace=trace,
-                ),
-                request.version,
-            )
-            return resource_pb2.ReadResourceResponse(urn=resource.urn, properties=wire.to_struct(resource.outputs))
-        raise AssertionError
+        return self._answer(context, lambda: self._read(request))
 
     def Invoke(  # noqa: N802
         self, request: resource_pb2.ResourceInvokeRequest, context: grpc.ServicerContext
     ) -> resource_pb2.ResourceInvokeResponse:
-        with self._answering(context):
-            if request.tok != "pulumi:pulumi:getResource":
-                raise UnsupportedError(f"the function {request.tok}")
-            urn = wire.from_struct(request.args)["urn"]
-            resource = self._deployment.find(urn)
-            if resource is None:
-                raise UnsupportedError(f"getResource of {urn}", "no such resource in this stack")
-            found = {"urn": urn, "id": resource.id or UNKNOWN, "state": resource.outputs}
-            return resource_pb2.ResourceInvokeResponse(**{"return": wire.to_struct(found)})
+        return self._answer(context, lambda: self._invoke(request))
 
     def Call(self, request: resource_pb2.ResourceCallRequest, context: grpc.ServicerContext) -> NoReturn:  # noqa: N802
-        with self._answering(context):
-            raise UnsupportedError(f"the method {request.tok}")
-        raise AssertionError
+        self._refuse(context, UnsupportedError(f"the method {request.tok}"))
 
     def RegisterPackage(  # noqa: N802
         self, request: resource_pb2.RegisterPackageRequest, context: grpc.ServicerContext
     ) -> NoReturn:
-        with self._answering(context):
-            raise UnsupportedError(f"the parameterized provider '{request.name}'")
-        raise AssertionError
+        self._refuse(context, UnsupportedError(f"the parameterized provider '{request.name}'"))
 
     def SignalAndWaitForShutdown(self, _request: object, context: grpc.ServicerContext) -> empty_pb2.Empty:  # noqa: N802
-        with self._answering(context):
-            self._deployment.complete()
+        self._answer(context, self._deployment.complete)
         return empty_pb2.Empty()
 
-    @contextmanager
-    def _answering(self, context: grpc.ServicerContext) -> Iterator[None]:
-        """Turn what goes wrong into what the SDK understands: the monitor has gone, stop."""
+    # --- what they do
+
+    def _register(self, request: resource_pb2.RegisterResourceRequest) -> resource_pb2.RegisterResourceResponse:
+        resource = self._deployment.register(read_goal(request, self._root))
+        if not request.custom:
+            # A component's outputs are what the program itself registers.
+            return resource_pb2.RegisterResourceResponse(urn=resource.urn)
+        # A preview leaves the id of a new resource empty, which the SDK takes for unknown.
+        outputs = wire.to_struct(resource.outputs)
+        return resource_pb2.RegisterResourceResponse(urn=resource.urn, id=resource.id, object=outputs)
+
+    def _read(self, request: resource_pb2.ReadResourceRequest) -> resource_pb2.ReadResourceResponse:
+        position, trace = read_source(request.sourcePosition, request.stackTrace, self._root)
+        wanted = Resource(
+            urn=Urn.of(self._target.stack, self._target.project, request.parent, request.type, request.name),
+            type=request.type,
+            custom=True,
+            external=True,
+            id="" if request.id == UNKNOWN_ID else request.id,
+            inputs=wire.from_struct(request.properties),
+            parent=request.parent,
+            provider=request.provider,
+            dependencies=list(request.dependencies),
+            additional_secret_outputs=list(request.additionalSecretOutputs),
+            source_position=position,
+            stack_trace=trace,
+        )
+        resource = self._deployment.read(wanted, request.version)
+        return resource_pb2.ReadResourceResponse(urn=resource.urn, properties=wire.to_struct(resource.outputs))
+
+    def _invoke(self, request: resource_pb2.ResourceInvokeRequest) -> resource_pb2.ResourceInvokeResponse:
+        if request.tok != "pulumi:pulumi:getResource":
+            raise UnsupportedError(f"the function {request.tok}")
+        urn = wire.from_struct(request.args)["urn"]
+        resource = self._deployment.find(urn)
+        if resource is None:
+            raise StepError(urn, f"getResource: there is no resource '{urn}' in this stack")
+        answer = resource_pb2.ResourceInvokeResponse()
+        found = {"urn": urn, "id": resource.id or UNKNOWN, "state": resource.outputs}
+        getattr(answer, "return").CopyFrom(wire.to_struct(found))
+        return answer
+
+    def _answer(self, context: grpc.ServicerContext, work: Callable[[], _T]) -> _T:
+        """Do the work; what goes wrong becomes what the SDK understands: the monitor has gone, stop."""
         try:
-            yield
+            return work()
         except StoppingError:
             context.abort(grpc.StatusCode.UNAVAILABLE, "the deployment has stopped")
         except EngineError as error:
-            self._deployment.fail(error)
-            context.abort(grpc.StatusCode.UNAVAILABLE, str(error))
+            self._refuse(context, error)
+
+    def _refuse(self, context: grpc.ServicerContext, error: EngineError) -> NoReturn:
+        self._deployment.fail(error)
+        context.abort(grpc.StatusCode.UNAVAILABLE, str(error))
 
 
 class EngineService(engine_pb2_grpc.EngineServicer):

@@ -15,7 +15,7 @@ from typing import Final
 
 from engine.config import Setting
 from engine.deployment import Deployment, StoppingError
-from engine.display import Action, Display, Severity
+from engine.display import Display, Severity
 from engine.errors import CancelledError, FailedError, StepError, UnsupportedError
 from engine.hooks import Hooks
 from engine.journal import Journal
@@ -25,9 +25,9 @@ from engine.provider import Provider, ProviderFactory, Report
 from engine.providers import Providers
 from engine.refresh import Refresh
 from engine.session import Session, history_entry, provider_config
-from engine.state import VERSION, Codec, Operation, Snapshot
-from engine.steps import Op
+from engine.state import Snapshot
 from engine.values import Properties
+from engine.version import VERSION
 
 _POLL: Final = 0.05
 """Seconds between looks at whether a run has ended or is to be cancelled."""
@@ -142,8 +142,8 @@ class Run:
             self._snapshot.resources,
             Journal(self._snapshot, self._save),
             Providers(self._options.factories, self._report, self._snapshot.resources),
-            hooks,
-            self._display,
+            hooks=hooks,
+            display=self._display,
             provider_config=config,
             dry_run=dry_run,
             parallel=self._options.parallel,
@@ -282,5 +282,3 @@ def _pending_warning(snapshot: Snapshot) -> str:
         "and clear the pending operations if there are any.\n\nNote that `pulumi refresh` will need to be run "
         "interactively to clear pending CREATE operations."
     )
-
-

@@ -36,7 +36,8 @@ def ask_passphrase(stack: str, *, twice: bool = False) -> str:
             raise SecretsError(f"unable to read PULUMI_CONFIG_PASSPHRASE_FILE: {error}") from error
     if not sys.stdin.isatty():
         raise SecretsError(
-            "passphrase must be set with PULUMI_CONFIG_PASSPHRASE or PULUMI_CONFIG_PASSPHRASE_FILE environment variables"
+            "passphrase must be set with PULUMI_CONFIG_PASSPHRASE or PULUMI_CONFIG_PASSPHRASE_FILE environment "
+            "variables"
         )
     phrase = getpass.getpass(f"Enter your passphrase to protect config/secrets ({stack}): ")
     if twice and getpass.getpass("Re-enter your passphrase to confirm: ") != phrase:

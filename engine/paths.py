@@ -65,9 +65,7 @@ def reset(pattern: Path, old: Value, new: Value) -> Value:
         keys = sorted({*old, *new}) if head == "*" else [str(head)]
         return _reset_keys(keys, rest, old, new)
     if isinstance(new, list) and isinstance(old, list):
-        return [
-            reset(rest, old[i], item) if i < len(old) and head in ("*", i) else item for i, item in enumerate(new)
-        ]
+        return [reset(rest, old[i], item) if i < len(old) and head in ("*", i) else item for i, item in enumerate(new)]
     return new
 
 

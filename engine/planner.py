@@ -18,7 +18,7 @@ from engine.providers import Providers, config_of, diff_inputs
 from engine.state import Resource
 from engine.steps import Op, Step
 from engine.urn import ROOT_STACK_TYPE, Urn, is_provider, package
-from engine.values import UNKNOWN, Properties, contains, reveal, Secret
+from engine.values import UNKNOWN, Properties, Secret, contains, reveal
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,10 @@ class Planner:
         if urn in self._handled:
             raise StepError(urn, f"Duplicate resource URN '{urn}'; try giving it a unique name")
         if urn in self._aliased:
-            raise StepError(urn, f"Duplicate resource URN '{urn}' conflicting with alias on resource with URN '{self._aliased[urn]}'")
+            raise StepError(
+                urn,
+                f"Duplicate resource URN '{urn}' conflicting with alias on resource with URN '{self._aliased[urn]}'",
+            )
         self._handled.add(urn)
         return urn
 
@@ -198,7 +201,9 @@ class Planner:
 
     def _plan_change(self, goal: Goal, old: Resource, new: Resource) -> list[Step]:
         diff = _replace_on_changes(self._diff(old, new), goal.replace_on_changes)
-        trigger = reveal(old.replacement_trigger) != reveal(new.replacement_trigger) and old.replacement_trigger is not None
+        trigger = (
+            reveal(old.replacement_trigger) != reveal(new.replacement_trigger) and old.replacement_trigger is not None
+        )
         if diff.replaces or old.pending_replacement or trigger:
             return self._plan_replacement(goal, old, new, diff)
         if diff.changes or old.init_errors:
@@ -214,9 +219,7 @@ class Planner:
             return self._diff_provider(old, new)
         if not new.custom:
             return diff_inputs(old.inputs, new.inputs) if reveal(old.inputs) != reveal(new.inputs) else Diff()
-        return self._providers.get(new.provider).diff(
-            new.urn, old.inputs, old.outputs, new.inputs, new.ignore_changes
-        )
+        return self._providers.get(new.provider).diff(new.urn, old.inputs, old.outputs, new.inputs, new.ignore_changes)
 
     def _diff_provider(self, old: Resource, new: Resource) -> Diff:
         if config_of(old.inputs) != config_of(new.inputs):
@@ -265,11 +268,13 @@ class Planner:
                 "the resource, remove the `protect` flag from the resource in your Pulumi program and run `pulumi up`",
             )
         self._deleted.add(dependent)
-        return Step(Op.DELETE_REPLACED, dependent, None)
+        return Step(Op.DELETE_REPLACED, dependent, None, forget=bool(dependent.deleted_with))
 
     def _dependents_to_replace(self, root: Resource) -> list[Resource]:
-        """Return the old resources that must go before `root`: whose own diff, with what they take from it unknown,
-        asks for a replacement."""
+        """Return the old resources that must go before `root`.
+
+        They are those whose own diff, with what they take from `root` unknown, asks for a replacement.
+        """
         condemned = {root.urn}
         found = []
         for resource in self._resources:
@@ -328,7 +333,9 @@ class Planner:
             elif resource.urn not in self._handled:
                 op = Op.REMOVE_PENDING_REPLACE if resource.pending_replacement else Op.DELETE
                 doomed.append(Step(op, resource, None))
+        gone = {step.urn for step in doomed} | {resource.urn for resource in self._deleted}
         for step in doomed:
+            step.forget = step.resource.deleted_with in gone
             if step.op is not Op.REMOVE_PENDING_REPLACE and step.resource.protect:
                 self._refuse(step.urn, protected_message(step.urn))
         return delete_rounds(doomed)
@@ -343,15 +350,18 @@ def protected_message(urn: str) -> str:
 
 
 def delete_rounds(steps: Iterable[Step]) -> list[list[Step]]:
-    """Order deletes so that nothing goes before what depends on it; each round can run at once."""
+    """Order deletes so that nothing goes before what depends on it; each round can run at once.
+
+    Built as Pulumi builds it, from what depends on nothing upwards, and then turned round.
+    """
     remaining = list(steps)
     rounds = []
     while remaining:
-        needed = {urn for step in remaining for urn in step.resource.depends_on()}
-        ready = [step for step in remaining if step.urn not in needed] or remaining[-1:]
+        doomed = {step.urn for step in remaining}
+        ready = [step for step in remaining if doomed.isdisjoint(step.resource.depends_on())] or remaining[:1]
         rounds.append(ready)
         remaining = [step for step in remaining if step not in ready]
-    return rounds
+    return rounds[::-1]
 
 
 def _failure(goal: Goal, failure: CheckFailure, inputs: Properties) -> str:

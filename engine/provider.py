@@ -110,9 +110,7 @@ class Provider(Protocol):
         self, urn: str, old_inputs: Properties, old_outputs: Properties, inputs: Properties, ignore: Sequence[str]
     ) -> Diff: ...
 
-    def create(
-        self, urn: str, inputs: Properties, *, timeout: float | None, preview: bool
-    ) -> tuple[str, Properties]:
+    def create(self, urn: str, inputs: Properties, *, timeout: float | None, preview: bool) -> tuple[str, Properties]:
         """Return id and outputs; a preview returns the id "" and the outputs as far as they can be known."""
         ...
 
@@ -134,7 +132,13 @@ class Provider(Protocol):
         ...
 
     def delete(
-        self, urn: str, id: str, inputs: Properties, outputs: Properties, *, timeout: float | None  # noqa: A002
+        self,
+        urn: str,
+        id: str,  # noqa: A002
+        inputs: Properties,
+        outputs: Properties,
+        *,
+        timeout: float | None,
     ) -> None:
         """Delete and wait until it is gone; gone already is done."""
         ...

@@ -23,7 +23,9 @@ class Providers:
     def __init__(self, factories: Mapping[str, ProviderFactory], report: Report, old: Sequence[Resource]) -> None:
         self._factories = factories
         self._report = report
-        self._known = {resource.reference: resource for resource in old if resource.type.startswith("pulumi:providers:")}
+        self._known = {
+            resource.reference: resource for resource in old if resource.type.startswith("pulumi:providers:")
+        }
         self._configured: dict[str, Provider] = {}
         self._lock = threading.Lock()
 
@@ -97,9 +99,7 @@ def diff_inputs(old: Properties, new: Properties) -> Diff:
 class _Unconfigured:
     """Stands in, during a preview, for a provider whose own config is not known yet: it changes nothing."""
 
-    def check(
-        self, _urn: str, _old: Properties | None, inputs: Properties
-    ) -> tuple[Properties, list[CheckFailure]]:
+    def check(self, _urn: str, _old: Properties | None, inputs: Properties) -> tuple[Properties, list[CheckFailure]]:
         return inputs, []
 
     def diff(
@@ -129,9 +129,7 @@ class _Unconfigured:
     def read(self, _urn: str, id: str, inputs: Properties, outputs: Properties) -> ReadResult:  # noqa: A002
         return ReadResult(id, inputs, outputs)
 
-    def delete(
-        self, _urn: str, _id: str, _inputs: Properties, _outputs: Properties, *, timeout: float | None
-    ) -> None:
+    def delete(self, _urn: str, _id: str, _inputs: Properties, _outputs: Properties, *, timeout: float | None) -> None:
         del timeout
 
     def diff_config(self, old: Properties, new: Properties) -> Diff:

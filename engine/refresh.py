@@ -71,7 +71,9 @@ class Refresh:
             return None
         if result.reasons:
             lines = "\n".join(f"* {reason}" for reason in result.reasons)
-            self._display.diagnostic(old.urn, Severity.WARNING, f"Refreshed resource is in an unhealthy state:\n{lines}")
+            self._display.diagnostic(
+                old.urn, Severity.WARNING, f"Refreshed resource is in an unhealthy state:\n{lines}"
+            )
         step.diff = _inverse(provider.diff(old.urn, result.inputs, result.outputs, old.inputs, old.ignore_changes))
         if step.diff.changes:
             step.result_op = Op.UPDATE
@@ -105,7 +107,8 @@ def _without(found: Sequence[Resource | None], gone: set[str]) -> list[Resource]
                 resource,
                 dependencies=[urn for urn in resource.dependencies if urn not in gone],
                 property_dependencies={
-                    key: [urn for urn in urns if urn not in gone] for key, urns in resource.property_dependencies.items()
+                    key: [urn for urn in urns if urn not in gone]
+                    for key, urns in resource.property_dependencies.items()
                 },
                 deleted_with="" if resource.deleted_with in gone else resource.deleted_with,
                 replace_with=[urn for urn in resource.replace_with if urn not in gone],

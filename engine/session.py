@@ -13,8 +13,9 @@ from engine.config import Setting, StackConfig
 from engine.passphrase import Crypter
 from engine.planner import Target
 from engine.project import Workspace
-from engine.state import VERSION, Codec, Snapshot, salt_of
+from engine.state import Codec, Snapshot, salt_of
 from engine.values import Properties, Secret
+from engine.version import VERSION
 
 
 class Session:
@@ -39,6 +40,10 @@ class Session:
                 self.config.save()
         return self._crypter
 
+    def decrypt(self, ciphertext: str) -> str:
+        """Open a secret of the config; the passphrase is asked for when the first one needs it."""
+        return self.crypter.decrypt(ciphertext)
+
     def load(self) -> tuple[Snapshot, Codec]:
         """Read the latest state; what is saved with the codec keeps the ciphertexts of unchanged secrets."""
         codec = Codec(self.crypter)
@@ -51,7 +56,7 @@ class Session:
 
     def settings(self) -> dict[str, Setting]:
         """Return the config as the program gets it, validated."""
-        settings = self.config.settings(lambda text: self.crypter.decrypt(text))
+        settings = self.config.settings(self.decrypt)
         self.config.validate(settings)
         return settings
 

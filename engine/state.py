@@ -20,9 +20,6 @@ from engine.urn import Urn, is_provider, split_reference
 from engine.values import Properties, Secret, Unknown, Value, reveal
 from engine.wire import SECRET, SIGNATURE
 
-VERSION: Final = "v3.272.0"
-"""What we write as the manifest's version: the SDK release whose protocol and state format this engine speaks."""
-
 _FEATURES: Final = {
     "resourceHooks": "hooks",
     "replaceWith": "replaceWith",
@@ -102,7 +99,9 @@ def _camel(name: str) -> str:
 
 
 _KEYS: Final = {
-    f.name: {"import_id": "importID"}.get(f.name, _camel(f.name)) for f in fields(Resource) if f.name != "unknown_fields"
+    f.name: {"import_id": "importID"}.get(f.name, _camel(f.name))
+    for f in fields(Resource)
+    if f.name != "unknown_fields"
 }
 _VALUES: Final = frozenset({"inputs", "outputs", "replacement_trigger"})
 
@@ -238,7 +237,9 @@ class Codec:
 
     def read_value(self, value: Any) -> Value:
         match value:
-            case {"4dabf18193072939515e22adb298388d": str() as mark, "ciphertext": str() as ciphertext} if mark == SECRET:
+            case {"4dabf18193072939515e22adb298388d": str() as mark, "ciphertext": str() as ciphertext} if (
+                mark == SECRET
+            ):
                 return Secret(self._open(ciphertext))
             case {"4dabf18193072939515e22adb298388d": str() as mark, "plaintext": str() as plaintext} if mark == SECRET:
                 return Secret(json.loads(plaintext))

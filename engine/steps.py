@@ -39,6 +39,8 @@ class Step:
     new: Resource | None
     diff: Diff = field(default_factory=Diff)
     delete_after: bool = False
+    forget: bool = False
+    """Of a delete: the resource goes with another one (`deletedWith`), so only state has to lose it."""
     result_op: Op | None = None
     """Of a refresh: what it turned out to be (update, delete, same)."""
 

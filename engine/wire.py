@@ -13,7 +13,7 @@ from google.protobuf import struct_pb2
 from engine.values import UNKNOWN, Properties, Secret, Unknown, Value
 
 SIGNATURE: Final = "4dabf18193072939515e22adb298388d"
-SECRET: Final = "1b47061264138c4ac30d75fd1eb44270"
+SECRET: Final = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105 - a signature
 OUTPUT: Final = "d0e6a833031e9bbcd3f4e8bde6ca49a4"
 UNKNOWN_TEXT: Final = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 
@@ -25,7 +25,7 @@ def to_struct(properties: Properties) -> struct_pb2.Struct:
     return struct
 
 
-def _fill(target: struct_pb2.Value, value: Value) -> None:
+def _fill(target: struct_pb2.Value, value: Value) -> None:  # noqa: C901 - one case per kind
     match value:
         case None:
             target.null_value = struct_pb2.NULL_VALUE

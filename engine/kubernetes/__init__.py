@@ -1,0 +1,1 @@
+"""The Kubernetes provider of the embedded engine; `provider.configure` makes one."""

@@ -21,6 +21,7 @@ from engine.kubernetes.objects import (
 )
 from engine.kubernetes.readiness import rule_of
 from engine.provider import ProviderError
+from engine.urn import Urn
 from engine.values import UNKNOWN, Properties
 
 REFUSED_GROUPS: Final = {
@@ -30,14 +31,9 @@ REFUSED_GROUPS: Final = {
 }
 
 
-def type_of(urn: str) -> str:
-    """Return a resource's own type, such as `kubernetes:apps/v1:Deployment`."""
-    return urn.split("::")[2].rpartition("$")[2]
-
-
 def kind_of_type(urn: str) -> tuple[str, str]:
     """Return apiVersion and kind as the type names them; the core group is written `core/v1` there."""
-    _, version, kind = type_of(urn).split(":")
+    _, version, kind = Urn(urn).type.split(":")
     return version.removeprefix("core/"), kind
 
 
@@ -52,7 +48,7 @@ def refuse(urn: str, inputs: Object) -> None:
     if kind == f"{text(inputs, 'kind')}Patch":
         what = "Patch resources"
     if what is not None:
-        raise ProviderError(f"{type_of(urn)}: {what} are not supported by the embedded engine; use the Pulumi CLI")
+        raise ProviderError(f"{Urn(urn).type}: {what} are not supported by the embedded engine; use the Pulumi CLI")
     if kind.endswith("List") and isinstance(inputs.get("items"), list):
         raise ProviderError(
             "list resources exist for compatibility with YAML manifests and Helm charts, "
@@ -80,7 +76,7 @@ def check(
         if dig(obj, "metadata", "generateName"):
             raise ProviderError("the `.metadata.generateName` field is not supported in Server-Side Apply mode")
         if not old or is_true(old, AUTONAMED):
-            put(obj, ("metadata", "name"), name_of(old) or f"{urn.rpartition('::')[2]}-{secrets.token_hex(4)}")
+            put(obj, ("metadata", "name"), name_of(old) or f"{Urn(urn).name}-{secrets.token_hex(4)}")
             put(obj, ("metadata", "annotations", AUTONAMED), "true")
     is_open = isinstance(dig(obj, "metadata"), dict) and dig(obj, "metadata", "namespace") is not UNKNOWN
     if namespaced and is_open and not namespace_of(obj):

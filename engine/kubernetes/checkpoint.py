@@ -68,14 +68,14 @@ def mark_secrets(outs: Properties, ins: Properties) -> None:
     if outs.get("kind") == "Secret":
         for key in ("data", "stringData"):
             if key in outs and not isinstance(outs[key], Secret):
-                outs[key] = Secret(reveal(outs[key]))
+                outs[key] = Secret(outs[key])
         return
     for key, wanted in ins.items():
         value = outs.get(key)
         if isinstance(value, dict) and isinstance(wanted, dict):
             mark_secrets(value, wanted)
         elif key in outs and not isinstance(value, Secret) and contains(wanted, Secret):
-            outs[key] = Secret(reveal(value))
+            outs[key] = Secret(value)
 
 
 def _convert(value: Any, keys: dict[str, str]) -> Any:

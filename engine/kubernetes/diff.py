@@ -97,7 +97,7 @@ def compare(
     ignored = [paths.parse(path) for path in ignore]
     detailed: dict[str, PropertyDiff] = {}
     replaces: list[str] = []
-    for path, kind, value in _changes(old, new, live, old_inputs, ()):
+    for path, kind, value in _changes(old, new, old_inputs, ()):
         if any(paths.covers(outer, path) for outer in ignored):
             continue
         replacing = any(_touches(path, value, field) for field in immutable)
@@ -135,33 +135,33 @@ def prune(live: Any, shape: Any) -> Any:
     return live
 
 
-def _changes(old: Any, new: Any, live: Any, sent: Any, path: Path) -> Iterator[Change]:
+def _changes(old: Any, new: Any, sent: Any, path: Path) -> Iterator[Change]:
     """Yield what differs, as deep as both sides have the same shape.
 
     Args:
-        old: what of `live` was shaped by `sent`.
+        old: what of the live object was shaped by the old inputs.
         new: the new inputs.
-        live: the live object.
         sent: the old inputs.
         path: where all of them stand.
     """
     if isinstance(old, dict) and isinstance(new, dict):
         for key in sorted(old.keys() | new.keys()):
-            yield from _change(_at(old, key), _at(new, key), _at(live, key), _at(sent, key), (*path, key))
+            yield from _change(_at(old, key), _at(new, key), _at(sent, key), (*path, key))
     elif isinstance(old, list) and isinstance(new, list):
         for index in range(max(len(old), len(new))):
-            yield from _change(_at(old, index), _at(new, index), _at(live, index), _at(sent, index), (*path, index))
+            yield from _change(_at(old, index), _at(new, index), _at(sent, index), (*path, index))
     elif not _equal(old, new):
         yield path, DiffKind.UPDATE, new
 
 
-def _change(old: Any, new: Any, live: Any, sent: Any, path: Path) -> Iterator[Change]:
+def _change(old: Any, new: Any, sent: Any, path: Path) -> Iterator[Change]:
+    was_dropped = new in (0, "", [], {}) and _equal(new, sent)  # an empty value that the server did not keep
     if new is None:
         if old is not None:
             yield path, DiffKind.DELETE, None
     elif old is not None:
-        yield from _changes(old, new, live, sent, path)
-    elif not _was_dropped(new, live, sent):
+        yield from _changes(old, new, sent, path)
+    elif not was_dropped:
         yield path, DiffKind.ADD, new
 
 
@@ -170,11 +170,6 @@ def _at(value: Any, step: str | int) -> Any:
     if isinstance(value, dict):
         return value.get(step)
     return value[step] if isinstance(value, list) and isinstance(step, int) and step < len(value) else None
-
-
-def _was_dropped(new: Any, live: Any, sent: Any) -> bool:
-    """Tell whether this is an empty value that was sent before and that the server does not keep."""
-    return live is None and new in (0, "", [], {}) and _equal(new, sent)
 
 
 def _equal(one: Any, other: Any) -> bool:

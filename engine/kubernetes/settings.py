@@ -115,8 +115,8 @@ def _connection(inputs: Properties) -> SingleConfig:
         if inputs.get("cluster"):
             found = found._replace(cluster=config.clusters[inputs["cluster"]])
     except KeyError as error:
-        raise ProviderError(f"the kubeconfig has no cluster or user named {error}") from error
-    except (ConfigError, OSError, yaml.YAMLError, msgspec.ValidationError) as error:
+        raise ProviderError(f"the kubeconfig has no {error}") from error
+    except (ConfigError, OSError, TypeError, yaml.YAMLError, msgspec.ValidationError) as error:
         raise ProviderError(
             f"unable to load Kubernetes client configuration from kubeconfig file: {error}. "
             "Name a file in `kubernetes:kubeconfig` or KUBECONFIG and a context in `kubernetes:context`"

@@ -46,11 +46,10 @@ class Machine:
     def command(self, *command: str) -> str:
         return self.run(subprocess.run, command, check=True, capture_output=True, text=True).stdout
 
-    def cluster(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run `python -m cluster` there."""
+    def _python(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         return self.run(
             subprocess.run,
-            [sys.executable, "-m", "cluster", *arguments],
+            [sys.executable, *arguments],
             check=False,
             capture_output=True,
             text=True,
@@ -58,6 +57,16 @@ class Machine:
             cwd=_ROOT,
             env=os.environ | {"CUTOVER_CLUSTER": self.name.removeprefix("cutover-")},
         )
+
+    def cluster(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run `python -m cluster` there."""
+        return self._python("-m", "cluster", *arguments)
+
+    def python(self, statements: str) -> str:
+        """Run statements about `Cluster` there; what they print."""
+        done = self._python("-c", f"from cluster import Cluster; {statements}")
+        assert done.returncode == 0, done.stderr
+        return done.stdout
 
     def up(self, *options: str) -> str:
         done = self.cluster("up", *options)

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from lightkube import ApiError
+from lightkube.models.core_v1 import Container, PodSpec
 from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.apps_v1 import Deployment
-from lightkube.resources.core_v1 import Namespace, Pod, PodEviction, ResourceQuota, Service
+from lightkube.resources.core_v1 import Event, Namespace, Pod, PodEviction, ResourceQuota, Service
 from lightkube.resources.policy_v1 import PodDisruptionBudget
 
 from cluster import layout
@@ -219,6 +220,20 @@ def test_a_loaded_image_runs(running: Machine, tmp_path: Path) -> None:
     assert "registry.local/hello:1" in images.split()
 
 
+def test_an_image_that_was_never_loaded_is_reported_at_once(running: Machine) -> None:
+    def create() -> None:
+        metadata = ObjectMeta(name="unknown", namespace="default")
+        spec = PodSpec(containers=[Container(name="app", image="registry.local/unknown:1")])
+        running.client().create(Pod(metadata=metadata, spec=spec))
+
+    def events() -> str:
+        found = running.run(lambda: [event.to_dict() for event in running.client().list(Event, namespace="default")])
+        return "\n".join(str(event.get("message")) for event in found)
+
+    running.run(create)
+    wait_for("the event of the failed pull", lambda: "127.0.0.1:1: connect: connection refused" in events(), 10)
+
+
 @pytest.mark.parametrize("name", PROCESSES)
 def test_up_repairs_a_killed_process_and_leaves_pods_alone(running: Machine, name: str) -> None:
     pods, status = ready_pods(running), running.status()
@@ -235,13 +250,27 @@ def test_up_repairs_a_killed_process_and_leaves_pods_alone(running: Machine, nam
     assert answer(running)[0] == 200
 
 
-def test_up_repairs_a_cluster_of_which_nothing_is_left_alive(running: Machine) -> None:
+def test_a_process_can_be_stopped_and_started_from_python(running: Machine) -> None:
+    assert running.python("Cluster().stop_process('kube-apiserver'); print(Cluster().status().api_ready)") == "False\n"
+    assert answer(running)[0] == 200
+    assert running.python("Cluster().start_process('kube-apiserver')") == ""
+    wait_for("the API server is ready", lambda: running.status()["api_ready"])
+
+
+@pytest.mark.parametrize("reboot", [False, True])
+def test_up_repairs_a_cluster_of_which_nothing_is_left_alive(running: Machine, *, reboot: bool) -> None:
     pods = ready_pods(running)
     running.kill_everything()
     wait_for("all is dead", lambda: not running.processes())
+    if reboot:  # takes mounts, interfaces and rules with it
+        mounts = [line.split()[4] for line in running.traces()["mounts"]]
+        running.command("umount", "--lazy", *reversed(mounts))
+        for bridge in (layout.POD_BRIDGE, layout.SERVICE_BRIDGE):
+            running.command("ip", "link", "delete", bridge)
+        running.command("iptables", "--table", "nat", "--flush")
     running.up()
     wait_for("they serve", lambda: serves(running), 60)
-    wait_for("the same 3 pods ran again", lambda: ready_pods(running) == dict.fromkeys(pods, 1), 60)
+    wait_for("the same 3 pods ran again", lambda: ready_pods(running) == {uid: n + 1 for uid, n in pods.items()}, 60)
 
 
 def test_down_leaves_nothing(machine: Machine, running: Machine) -> None:

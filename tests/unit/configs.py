@@ -13,7 +13,7 @@ def app(component: str = "BlueGreenApp", **keys: Any) -> dict[str, Any]:
 
 
 def canary(**keys: Any) -> dict[str, Any]:
-    return app("CanaryApp", **{"replicas": 10} | keys)
+    return app(**dict[str, Any](component="CanaryApp", replicas=10) | keys)
 
 
 def stack(apps: dict[str, Any] | None = None, **keys: Any) -> dict[str, Any]:

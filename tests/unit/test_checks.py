@@ -174,7 +174,10 @@ def test_the_color_that_traffic_left_drains_and_is_recycled_once(drains: list[in
     asyncio.run(check.moved())
     assert drains == [2]
     assert world.log == ["end web-green-0", "end web-green-1", "end web-green-2"]
-    assert world.memory == {"web-blue": {**SERVED_BLUE, "cutover/live": "true"}, "web-green": {"cutover/served": "template-of-green"}}
+    assert world.memory == {
+        "web-blue": {**SERVED_BLUE, "cutover/live": "true"},
+        "web-green": {"cutover/served": "template-of-green"},
+    }
     asyncio.run(check.moved())
     assert drains == [2]
 

@@ -47,7 +47,9 @@ def test_ready_is_every_pod_of_the_present_template_and_none_of_another() -> Non
         pytest.param({"availableReplicas": 2}, id="a pod is not available"),
         pytest.param({"replicas": 4}, id="a pod of the old template is left"),
         pytest.param({"updatedReplicas": 2}, id="a pod is still of the old template"),
-        pytest.param({"replicas": 0, "updatedReplicas": 0, "availableReplicas": 0}, id="it was just scaled up from none"),
+        pytest.param(
+            {"replicas": 0, "updatedReplicas": 0, "availableReplicas": 0}, id="it was just scaled up from none"
+        ),
     ],
 )
 def test_not_ready_yet(status: dict[str, int]) -> None:

@@ -1,17 +1,16 @@
 from __future__ import annotations
 
-from typing import Any
-
 from engine.kubernetes.checkpoint import field_manager, inputs_of, outputs_of, parts_of, to_object
 from engine.values import Secret
+from tests.engine.kubernetes.recordings import Transition
 
 
-def test_recorded_outputs_are_made_of_their_parts(transition: dict[str, Any]) -> None:
-    inputs, recorded = transition["old"]["inputs"], transition["old"]["outputs"]
-    sent, live = parts_of(recorded)
-    made = outputs_of(live, sent, inputs, recorded["__fieldManager"], recorded["__initialApiVersion"])
-    assert made == recorded
-    assert inputs_of(to_object(inputs), inputs) == inputs
+def test_recorded_outputs_are_made_of_their_parts(transition: Transition) -> None:
+    for recorded in (transition.old, transition.new):
+        sent, live = parts_of(recorded.outputs)
+        manager, version = recorded.outputs["__fieldManager"], recorded.outputs["__initialApiVersion"]
+        assert outputs_of(live, sent, recorded.inputs, manager, version) == recorded.outputs
+        assert inputs_of(to_object(recorded.inputs), recorded.inputs) == recorded.inputs
 
 
 def test_a_list_with_a_secret_is_secret_as_a_whole_in_live_and_sent() -> None:

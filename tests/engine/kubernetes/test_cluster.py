@@ -19,7 +19,7 @@ from engine.kubernetes.provider import KubernetesProvider, configure
 from engine.provider import Diff, PartialFailureError, ProviderError, Severity
 from engine.values import UNKNOWN, Properties, Secret
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
 
 IMAGE = "registry.local/podinfo:6.9.0"
 PAUSE = "registry.local/pause:3.10"
@@ -43,7 +43,7 @@ class Stack:
     states: dict[str, tuple[str, Properties, Properties]] = field(default_factory=dict)
 
     def up(
-        self, obj: Properties, *, ignore: tuple[str, ...] = (), timeout: float = 60, resource: str = ""
+        self, obj: Properties, *, ignore: tuple[str, ...] = (), timeout: float = 180, resource: str = ""
     ) -> Diff | None:
         """Bring one resource to `obj`, previewing first; return the difference, None for a create."""
         urn = self.urn(obj, resource)
@@ -69,7 +69,7 @@ class Stack:
             self.states[urn] = id_, inputs, new
         return found
 
-    def down(self, obj: Properties, *, timeout: float = 60, resource: str = "") -> None:
+    def down(self, obj: Properties, *, timeout: float = 180, resource: str = "") -> None:
         id_, inputs, outputs = self.states.pop(self.urn(obj, resource))
         self.provider.delete(self.urn(obj, resource), id_, inputs, outputs, timeout=timeout)
 
@@ -412,14 +412,9 @@ def test_an_image_that_does_not_exist(stack: Stack) -> None:
     with pytest.raises(PartialFailureError) as caught:
         stack.provider.update(urn, id_, old, outputs, inputs, timeout=5, ignore=(), preview=False)
     first, second, third = caught.value.reasons
-    assert (
-        first
-        == str(caught.value)
-        == (
-            f'the Kubernetes API server reported that "{stack.namespace}/web" failed to fully initialize or become live: '
-            "'web' timed out waiting to be Ready"
-        )
-    )
+    where = f'the Kubernetes API server reported that "{stack.namespace}/web"'
+    assert first == f"{where} failed to fully initialize or become live: 'web' timed out waiting to be Ready"
+    assert str(caught.value) == first
     assert second == "Minimum number of Pods to consider the application live was not attained"
     assert re.match(
         rf"\[Pod {stack.namespace}/web-[0-9a-z]+-[0-9a-z]+\]: containers with unready status: \[app\]"

@@ -105,6 +105,7 @@ def test_an_updated_deployment_must_have_rolled_to_its_new_replica_set() -> None
     assert not rolling.ready
     assert lines(rolling) == ["Waiting for app ReplicaSet to be available (0/1 Pods available)"]
     assert rolling.missing == ("Minimum number of Pods to consider the application live was not attained",)
+    assert not judge(live, replica_set("2", 1, 1), before=before).ready
     rolled = deployment(AVAILABLE, ROLLED, generation=2, revision="2")
     short = judge(rolled, replica_set("2", 2, 1), before=before)
     assert short.missing == (

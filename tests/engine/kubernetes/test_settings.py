@@ -62,7 +62,8 @@ def test_without_one_the_environment_then_the_home_is_read(tmp_path: Path, monke
     [
         ({"kubeconfig": "/nowhere/config"}, "Configuration file /nowhere/config not found"),
         ({"kubeconfig": yaml.dump(TWO), "context": "three"}, "Context 'three' not found"),
-        ({"kubeconfig": yaml.dump(TWO), "cluster": "three"}, "no cluster or user named 'three'"),
+        ({"kubeconfig": yaml.dump(TWO), "cluster": "three"}, "the kubeconfig has no 'three'"),
+        ({"kubeconfig": "clusters:\ncontexts:\n"}, "unable to load Kubernetes client configuration"),
         ({"kubeconfig": "{}"}, "neither the path of a file nor a kubeconfig's contents"),
         ({"kubeconfig": "{:"}, "unable to load Kubernetes client configuration"),
         ({}, "unable to load Kubernetes client configuration"),

@@ -1,0 +1,119 @@
+"""A Pulumi project of a test, run by the embedded engine in processes of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+PASSPHRASE = "golden"
+_FAKE = Path(__file__).with_name("fake_cloud.py")
+_DEADLINE = 180
+
+
+class Result:
+    """What a command said."""
+
+    def __init__(self, process: subprocess.CompletedProcess[str]) -> None:
+        self.code = process.returncode
+        self.out = process.stdout
+        self.err = process.stderr
+
+    def __repr__(self) -> str:
+        return f"exit {self.code}\n{self.out}\n{self.err}"
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+    def section(self, title: str) -> list[str]:
+        """Return the lines of a section such as `Resources:`, up to the next empty line."""
+        lines = self.out.split("\n")
+        start = lines.index(f"{title}:") + 1
+        return lines[start : lines.index("", start)]
+
+
+class Project:
+    """A folder with a program and one stack, `dev`; `fake` runs it on a cloud that is a folder of files."""
+
+    def __init__(self, folder: Path, program: str, *, name: str = "probe", fake: bool = False) -> None:
+        self.folder = folder / "project"
+        self.folder.mkdir(parents=True)
+        self.cloud = folder / "cloud"
+        self._name = name
+        self._command = [sys.executable, "-P", str(_FAKE)] if fake else [sys.executable, "-P", "-m", "engine"]
+        self.environment = {
+            **{key: value for key, value in os.environ.items() if not key.startswith("PULUMI")},
+            "PYTHONPATH": str(ROOT),
+            "PULUMI_HOME": str(folder / "home"),
+            "PULUMI_BACKEND_URL": f"file://{folder}/state",
+            "PULUMI_CONFIG_PASSPHRASE": PASSPHRASE,
+            "FAKE_CLOUD": str(self.cloud),
+        }
+        self.write(program)
+        (self.folder / "Pulumi.yaml").write_text(f"name: {name}\nruntime: python\n")
+
+    def write(self, program: str) -> None:
+        (self.folder / "__main__.py").write_text(program)
+
+    def run(self, *arguments: str, stdin: str = "") -> Result:
+        return Result(
+            subprocess.run(
+                [*self._command, *arguments],
+                cwd=self.folder,
+                env=self.environment,
+                input=stdin,
+                capture_output=True,
+                text=True,
+                timeout=_DEADLINE,
+                check=False,
+            )
+        )
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        """Start a command and return at once."""
+        return subprocess.Popen(
+            [*self._command, *arguments],
+            cwd=self.folder,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def must(self, *arguments: str, stdin: str = "") -> Result:
+        result = self.run(*arguments, stdin=stdin)
+        assert result.code == 0, f"{' '.join(arguments)}: {result!r}"
+        return result
+
+    def up(self) -> Result:
+        return self.must("up", "--yes", "--skip-preview")
+
+    @property
+    def state(self) -> Path:
+        return Path(self.environment["PULUMI_BACKEND_URL"].removeprefix("file://")) / ".pulumi"
+
+    @property
+    def checkpoint(self) -> dict[str, Any]:
+        document: dict[str, Any] = json.loads((self.state / f"stacks/{self._name}/dev.json").read_text())
+        return document
+
+    @property
+    def resources(self) -> dict[str, dict[str, Any]]:
+        """Return the state's resources by `type::name`, without the default provider; in order."""
+        found = self.checkpoint["checkpoint"]["latest"].get("resources", ())
+        return {r["urn"].split("::", 2)[2]: r for r in found if "::default" not in r["urn"]}
+
+    @property
+    def log(self) -> list[str]:
+        """Return what the fake cloud was asked to do, in order."""
+        path = self.cloud / "log"
+        return path.read_text().splitlines() if path.exists() else []
+
+    def objects(self) -> set[str]:
+        return {path.stem for path in self.cloud.glob("*.json")}

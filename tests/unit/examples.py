@@ -1,0 +1,97 @@
+"""Configurations whose manifests are kept as snapshots and shown to an API server, from the plainest to the fullest."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from components.plan import Manifest, StackPlan
+from tests.unit.configs import app, canary, stack
+
+EVERYTHING: dict[str, Any] = app(
+    replicas=None,
+    imagePullPolicy="Always",
+    imagePullSecrets=["pull"],
+    command=["./podinfo"],
+    args=["--level=info"],
+    port=9898,
+    probePort=9797,
+    probes={
+        "startup": {"path": "/healthz", "failureThreshold": 10, "periodSeconds": 1},
+        "readiness": {"path": "/readyz", "periodSeconds": 2, "timeoutSeconds": 2, "successThreshold": 2},
+        "liveness": {"exec": ["true"], "initialDelaySeconds": 3},
+    },
+    env={
+        "PLAIN": "text",
+        "TOKEN": {"secretKeyRef": {"name": "token", "key": "token", "optional": True}},
+        "ADDRESS": {"fieldRef": {"fieldPath": "status.podIP"}},
+        "URL": "http://$(ADDRESS):9898",
+    },
+    envFrom=[{"configMapRef": {"name": "more", "optional": True}}],
+    config={"data": {"app.yaml": "greeting: hello"}, "mountPath": "/etc/app"},
+    volumes={
+        "cache": {"mountPath": "/cache"},
+        "certs": {"mountPath": "/certs", "readOnly": True}
+        | {"source": {"secret": {"secretName": "certs", "optional": True}}},
+    },
+    initContainers=[{"name": "wait", "image": "registry.local/podinfo:6.9.0", "command": ["true"]}],
+    sidecars=[{"name": "proxy", "image": "registry.local/podinfo:6.9.0", "args": ["--port=9000"]}],
+    serviceAccount="default",
+    resources={"requests": {"cpu": "10m", "memory": "16Mi"}, "limits": {"memory": "64Mi"}},
+    autoscaling={
+        "minReplicas": 2,
+        "maxReplicas": 6,
+        "cpuUtilization": 70,
+        "metrics": [
+            {
+                "type": "Resource",
+                "resource": {"name": "memory", "target": {"type": "Utilization", "averageUtilization": 90}},
+            }
+        ],
+        "behavior": {"scaleDown": {"stabilizationWindowSeconds": 60}},
+    },
+    runAsUser=65532,
+    minReadySeconds=1,
+    terminationGracePeriodSeconds=20,
+    preStop={"path": "/bye"},
+    progressDeadlineSeconds=120,
+    revisionHistoryLimit=2,
+    podAnnotations={"prometheus.io/scrape": "true", "prometheus.io/port": 9898},
+    podLabels={"team": "web"},
+    nodeSelector={"kubernetes.io/os": "linux"},
+    tolerations=[{"key": "spot", "operator": "Exists", "effect": "NoSchedule"}],
+    topologySpread=[
+        {"maxSkew": 1, "topologyKey": "topology.kubernetes.io/zone", "whenUnsatisfiable": "ScheduleAnyway"}
+    ],
+    podTemplate={"spec": {"dnsConfig": {"options": [{"name": "ndots", "value": "2"}]}}},
+    expose={"type": "LoadBalancer", "port": 8080, "appProtocol": "http", "annotations": {"cloud/scheme": "internal"}},
+    drainSeconds=5,
+    recycle=False,
+    inPlace="6.9.0",
+    colors={"green": {"env": {"PLAIN": "other"}, "config": {"data": {"more.yaml": "a: b"}}}},
+)
+
+EXAMPLES: dict[str, dict[str, Any]] = {
+    "plain": stack({"web": {"component": "BlueGreenApp", "image": "registry.local/podinfo"}}),
+    "promoted": stack({"web": app(port=9898)}, activeColor="green"),
+    "alike": stack({"web": app(config={"data": {"A": "1"}})}, imageTag={"blue": "6.9.0", "green": "6.9.0"}),
+    "canary": stack({"api": canary(port=9898)}, canaryReplicas=1),
+    "node-ports": stack(
+        {
+            "web": app(expose={"type": "NodePort", "nodePort": 30901}),
+            "api": canary(expose={"type": "NodePort", "nodePort": 30902}, activeColor="green"),
+        },
+        createNamespace=False,
+    ),
+    "everything": stack({"web": EVERYTHING}, idleReplicas=3),
+}
+
+
+def manifests(plan: StackPlan) -> list[Manifest]:
+    """All objects of a plan, in the order in which one could apply them."""
+    found = [plan.namespace_manifest] if plan.namespace_manifest else []
+    for app_plan in plan.apps:
+        for color in (app_plan.active, app_plan.other):
+            found += [*color.config_maps, color.deployment, color.service, color.disruption_budget]
+            found += [color.autoscaler] if color.autoscaler else []
+        found += [app_plan.live_service, app_plan.preview_service]
+    return found
