@@ -296,6 +296,11 @@ class Traffic:
     def __exit__(self, *_: object) -> None:
         self._end()
 
+    def wait(self) -> Answers:
+        """Let the load reach its bounds, and return all that it saw. Raises TrafficError."""
+        self._process.wait(self.load.seconds + self.load.timeout + 10)
+        return self.stop()
+
     def stop(self) -> Answers:
         """End the traffic, let the requests under way finish, and return all that it saw. Raises TrafficError."""
         if (code := self._end()) != 0:

@@ -182,13 +182,13 @@ class Cluster:
                     self._restart(known[name])
             loading = background.submit(self._load_images) if "containerd" in first else None
             self._wait("kube-apiserver", watched=first)
+            if loading:
+                loading.result()  # so that a kubelet that was started has its images
             for name in missing:
                 if name not in first:
                     self._restart(known[name])
             for name in wanted:
                 self._wait(name, watched=wanted)
-            if loading:
-                loading.result()
 
     def _restart(self, program: Program) -> None:
         self._end(program)

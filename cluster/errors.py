@@ -65,7 +65,10 @@ class ProcessError(ClusterError):
     def __init__(self, name: str, reason: str, log: Path) -> None:
         lines = log.read_text(errors="replace").splitlines()[-_SHOWN_LOG_LINES:] if log.exists() else []
         tail = "".join(f"\n    {line[:300]}" for line in lines)
-        super().__init__(f"{name} {reason}; the end of its log {log}:{tail}")
+        super().__init__(
+            f"{name} {reason}; `python -m cluster up` tries again, `python -m cluster down` removes all; "
+            f"the end of its log {log}:{tail}",
+        )
         self.name = name
         self.log = log
 

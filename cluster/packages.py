@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -28,6 +27,7 @@ _PROGRAMS = {
     "modprobe": "kmod",
     "mount": "mount",
 }
+_APT_GET = ("env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-qq")
 _POLICY = Path("/usr/sbin/policy-rc.d")
 
 
@@ -43,11 +43,10 @@ def install_missing(say: Callable[[str], None]) -> None:
     if shutil.which("apt-get") is None:
         raise PackageError(missing, "there is no apt-get here to install them")
     say(f"installing the Debian packages {' '.join(missing)}")
-    os.environ["DEBIAN_FRONTEND"] = "noninteractive"
     try:
         with _services_kept_down():
-            run("apt-get", "update", "-qq")
-            run("apt-get", "install", "-qq", "--yes", "--no-install-recommends", *missing)
+            run(*_APT_GET, "update")
+            run(*_APT_GET, "install", "--yes", "--no-install-recommends", *missing)
     except CommandError as error:
         raise PackageError(missing, str(error)) from error
     if Path("/run/systemd/system").exists():

@@ -289,6 +289,10 @@ ConfigKey: TypeAlias = Annotated[
         "<key>",
     ),
 ]
+ResourceName: TypeAlias = Annotated[
+    str,
+    Text("the name of a resource, such as cpu, memory, example.com/gpu", rf"({_DNS_NAME}/)?{_LABEL}", 317, "<name>"),
+]
 Quantity: TypeAlias = Annotated[
     str,
     Amount(

@@ -19,7 +19,7 @@ from lightkube import ApiError, AsyncClient, KubeConfig
 from lightkube.core.exceptions import ConfigError as KubeConfigError
 from lightkube.core.resource import NamespacedResource
 from lightkube.models.autoscaling_v1 import ScaleSpec
-from lightkube.resources.apps_v1 import Deployment, DeploymentScale
+from lightkube.resources.apps_v1 import Deployment, DeploymentScale, ReplicaSet
 from lightkube.resources.core_v1 import Pod, Service
 from lightkube.resources.discovery_v1 import EndpointSlice
 from lightkube.types import PatchType
@@ -99,6 +99,9 @@ class Cluster:
         found_uid = found.metadata.uid if found and found.metadata else None
         if found_uid != uid:
             raise WrongClusterError(name, self.context, expected=uid, found=found_uid)
+
+    async def replica_sets(self, labels: Mapping[str, str]) -> list[ReplicaSet]:
+        return await self._list(ReplicaSet, labels)
 
     async def pods(self, labels: Mapping[str, str]) -> list[Pod]:
         return await self._list(Pod, labels)

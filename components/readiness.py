@@ -13,7 +13,8 @@ from dataclasses import dataclass
 
 from lightkube.models.apps_v1 import DeploymentStatus
 from lightkube.models.core_v1 import ContainerStatus
-from lightkube.resources.apps_v1 import Deployment
+from lightkube.models.meta_v1 import ObjectMeta
+from lightkube.resources.apps_v1 import Deployment, ReplicaSet
 from lightkube.resources.core_v1 import Pod
 
 from components.errors import NotReadyError
@@ -66,22 +67,25 @@ class Progress:
         return f"{self.available} of {self.wanted} pods ready" + (f"; {self.troubles[0]}" if self.troubles else "")
 
 
-def judge(deployment: Deployment, pods: Sequence[Pod]) -> Progress:
-    """Judge a Deployment by its status and its pods.
+def judge(deployment: Deployment, replica_sets: Sequence[ReplicaSet], pods: Sequence[Pod]) -> Progress:
+    """Judge a Deployment by its status, and by the ReplicaSet and the pods of its present template.
 
     Done means that the controller has seen the present spec, that all pods are of the present template and available,
     and that none of an older template is left to be selected.
     """
     wanted = deployment.spec.replicas or 0
-    generation = (deployment.metadata and deployment.metadata.generation) or 0
     status = deployment.status or DeploymentStatus()
-    observed = (status.observedGeneration or 0) >= generation
-    available, updated, total = status.availableReplicas or 0, status.updatedReplicas or 0, status.replicas or 0
+    observed = (status.observedGeneration or 0) >= (_meta(deployment).generation or 0)
+    present = next((each for each in replica_sets if _revision(each) == _revision(deployment)), None)
+    if not observed or present is None:
+        return Progress(0, wanted, done=False, troubles=())
+    available = (present.status and present.status.availableReplicas) or 0
+    own_pods = [pod for pod in pods if _template(pod) == _template(present)]
     return Progress(
-        available=min(available, updated),
-        wanted=wanted,
-        done=observed and total == updated == available == wanted,
-        troubles=(*_deployment_troubles(deployment), *(trouble for pod in pods for trouble in _pod_troubles(pod))),
+        available,
+        wanted,
+        done={status.replicas or 0, status.updatedReplicas or 0, status.availableReplicas or 0} == {wanted},
+        troubles=(*_deployment_troubles(deployment), *(trouble for pod in own_pods for trouble in _pod_troubles(pod))),
     )
 
 
@@ -90,7 +94,7 @@ async def look(cluster: Cluster, name: str, labels: dict[str, str]) -> Progress:
     deployment = await cluster.deployment(name)
     if deployment is None:
         return Progress(0, 1, done=False, troubles=())
-    return judge(deployment, await cluster.pods(labels))
+    return judge(deployment, await cluster.replica_sets(labels), await cluster.pods(labels))
 
 
 async def wait_until_ready(
@@ -142,8 +146,20 @@ async def _explain(cluster: Cluster, troubles: Sequence[Trouble]) -> list[str]:
     return list(told.values())
 
 
+def _revision(item: Deployment | ReplicaSet) -> str | None:
+    return (_meta(item).annotations or {}).get("deployment.kubernetes.io/revision")
+
+
+def _template(item: ReplicaSet | Pod) -> str | None:
+    return (_meta(item).labels or {}).get("pod-template-hash")
+
+
+def _meta(item: Deployment | ReplicaSet | Pod) -> ObjectMeta:
+    return item.metadata or ObjectMeta()
+
+
 def _deployment_troubles(deployment: Deployment) -> Iterator[Trouble]:
-    name = deployment.metadata.name if deployment.metadata else ""
+    name = _meta(deployment).name
     for condition in (deployment.status and deployment.status.conditions) or []:
         if condition.type == "ReplicaFailure" and condition.status == "True":
             yield Trouble("FailedCreate", f"Deployment {name}", condition.message or "")
@@ -152,9 +168,9 @@ def _deployment_troubles(deployment: Deployment) -> Iterator[Trouble]:
 
 
 def _pod_troubles(pod: Pod) -> Iterator[Trouble]:
-    if pod.metadata is None or pod.metadata.deletionTimestamp or pod.status is None:
+    if _meta(pod).deletionTimestamp or pod.status is None:
         return
-    subject = f"Pod {pod.metadata.name}"
+    subject = f"Pod {_meta(pod).name}"
     for condition in pod.status.conditions or []:
         if condition.type == "PodScheduled" and condition.status == "False" and condition.reason == "Unschedulable":
             yield Trouble("Unschedulable", subject, condition.message or "")

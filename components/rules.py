@@ -113,9 +113,6 @@ def _own_position(path: Path, app: App) -> Iterator[Problem]:
 
 
 def _sizes(path: Path, app: App, settings: Settings) -> Iterator[Problem]:
-    if app.replicas == 0:
-        key = (*path, "replicas")
-        yield wrong(key, 0, "the live color needs 1 or more, or nothing would answer", set_to(key, "1"))
     if not app.autoscaling:
         return
     most = app.autoscaling.max_replicas

@@ -34,6 +34,7 @@ from components.grammar import (
     Port,
     Positive,
     Quantity,
+    ResourceName,
     Tag,
     UrlPath,
     UserId,
@@ -154,9 +155,9 @@ class PreStop(Handler):
 class Resources(Keys):
     """What the app's container is given."""
 
-    requests: dict[ConfigKey, Quantity] = {}
+    requests: dict[ResourceName, Quantity] = {}
     """What is set aside for it: `{cpu: 50m, memory: 32Mi}`."""
-    limits: dict[ConfigKey, Quantity] = {}
+    limits: dict[ResourceName, Quantity] = {}
     """What it may not exceed."""
 
 
@@ -317,7 +318,7 @@ class App(Pod, PositionKeys):
     """BlueGreenApp: traffic moves at once. CanaryApp: the other color can take a part of it."""
     image: Image
     """The image without its tag."""
-    replicas: Natural | None = None
+    replicas: Positive | None = None
     """Pods of the live color; default 2. With `autoscaling` it must not be set."""
     autoscaling: Autoscaling | None = None
     """Bounds for an autoscaler, instead of `replicas`."""

@@ -290,7 +290,7 @@ class PlainDisplay(Display):
             return False
         if row.op is Op.SAME:
             return not self.row_info(row) and row.step.op is not Op.REFRESH
-        return (component and row.ended is not None) or (self.dry_run and row.ended is None and not component)
+        return (component and row.ended is not None and not row.status) or (self.dry_run and row.ended is None and not component)
 
     def _line(self, row: Row) -> str:
         urn = row.step.urn

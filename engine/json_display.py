@@ -6,8 +6,10 @@ import json
 import sys
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final, TextIO
 
+from engine.config import setting
 from engine.display import Action, Display, Row, Severity
 from engine.state import Codec, Resource
 from engine.steps import Op, Step
@@ -63,7 +65,7 @@ class JsonPreview(Display):
         if step.old:
             document["oldState"] = self._codec.resource(step.old)
         if step.new:
-            document["newState"] = self._codec.resource(_as_wanted(step.new))
+            document["newState"] = self._codec.resource(_as_wanted(step.new, step.old))
         if step.diff.replaces:
             document["replaceReasons"] = sorted({path.split(".", 1)[0].split("[", 1)[0] for path in step.diff.replaces})
         document["detailedDiff"] = detailed_diff(step)
@@ -184,11 +186,10 @@ class JsonEvents(Display):
         self._emit("cancelEvent", {})
 
 
-def _as_wanted(resource: Resource) -> Resource:
+def _as_wanted(resource: Resource, old: Resource | None) -> Resource:
     """Return a resource without what only the operation itself brings: a preview shows what is wanted."""
-    from dataclasses import replace  # noqa: PLC0415
-
-    return replace(resource, id="", outputs={})
+    times = (old.created, old.modified) if old else ("", "")
+    return replace(resource, id="", outputs={}, created=times[0], modified=times[1])
 
 
 def detailed_diff(step: Step) -> dict[str, Any] | None:
@@ -201,7 +202,5 @@ def detailed_diff(step: Step) -> dict[str, Any] | None:
 
 def shown_config(config: Mapping[str, Any]) -> dict[str, str]:
     """Return the config as the prelude shows it: text, JSON text, or [secret]."""
-    from engine.config import setting  # noqa: PLC0415
-
     settings = {key: setting(value, lambda _: "[secret]") for key, value in sorted(config.items())}
     return {key: "[secret]" if value.secret else value.text for key, value in settings.items()}

@@ -254,13 +254,15 @@ class Planner:
                 Step(Op.CREATE_REPLACEMENT, old, new, diff, delete_after=True),
                 Step(Op.REPLACE, old, new, diff),
             ]
-        steps = [self._condemn(dependent) for dependent in reversed(self._dependents_to_replace(old))]
+        dependents = self._dependents_to_replace(old)
+        gone = {old.urn} | {dependent.urn for dependent in dependents}
+        steps = [self._condemn(dependent, gone) for dependent in reversed(dependents)]
         if not old.pending_replacement:
             self._deleted.add(old)
             steps.append(Step(Op.DELETE_REPLACED, old, None))
         return [*steps, Step(Op.REPLACE, old, new, diff), Step(Op.CREATE_REPLACEMENT, old, new, diff)]
 
-    def _condemn(self, dependent: Resource) -> Step:
+    def _condemn(self, dependent: Resource, gone: set[Urn]) -> Step:
         if dependent.protect:
             self._refuse(
                 dependent.urn,
@@ -268,7 +270,7 @@ class Planner:
                 "the resource, remove the `protect` flag from the resource in your Pulumi program and run `pulumi up`",
             )
         self._deleted.add(dependent)
-        return Step(Op.DELETE_REPLACED, dependent, None, forget=bool(dependent.deleted_with))
+        return Step(Op.DELETE_REPLACED, dependent, None, forget=dependent.deleted_with in gone)
 
     def _dependents_to_replace(self, root: Resource) -> list[Resource]:
         """Return the old resources that must go before `root`.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from cluster.builds import Build
 from cluster.embedded import KUBERNETES
 from cluster.errors import BuildError
 
-pytestmark = pytest.mark.skipif(shutil.which("go") is None, reason="there is no Go here to build with")
+pytestmark = pytest.mark.cluster  # needs Go, as the cluster does
 
 PROGRAM = 'package main\n\nvar Version = "none"\n\nfunc main() { println(Version) }\n'
 BUILD = Build("hello", "example.com/hello", ("main.Version={version}",), "a moment", tags=("1.0.1", "1.0.2"))
@@ -25,8 +24,8 @@ BUILD = Build("hello", "example.com/hello", ("main.Version={version}",), "a mome
 @pytest.fixture
 def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(builds, "__file__", str(tmp_path / "builds.py"))
+    monkeypatch.setenv("GOCACHE", subprocess.check_output(["go", "env", "GOCACHE"], text=True).strip())
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setenv("GOCACHE", str(Path(subprocess.check_output(["go", "env", "GOCACHE"], text=True).strip())))
     folder = tmp_path / "hello"
     (folder / "cmd" / "hello").mkdir(parents=True)
     (folder / "cmd" / "hello" / "main.go").write_text(PROGRAM)

@@ -43,7 +43,8 @@ def port() -> int:
 @pytest.fixture
 def stack(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Callable[..., Stack]]:
     """Make the test's stack: `stack({"web": blue_green(port)}, canaryReplicas=1)`; it is destroyed afterwards."""
-    namespace = "e2e-" + re.sub(r"[^a-z0-9]+", "-", request.node.name.lower()).strip("-")[:50]
+    name = re.sub(r"[^a-z0-9]+", "-", request.node.name.lower().removeprefix("test_"))
+    namespace = f"e2e-{name[:45].strip('-')}"
     remove_namespace(namespace)
     made: list[Stack] = []
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
-from lightkube.resources.apps_v1 import Deployment
+from lightkube.resources.apps_v1 import Deployment, ReplicaSet
 from lightkube.resources.core_v1 import Pod, Service
 
 from components import traffic
@@ -18,6 +18,9 @@ from components.errors import NoEndpointsError, NotReadyError, NotSeenError
 from components.kube import Endpoint
 from components.plan import Component
 from tests.unit.plans import app_plan, color_plan
+
+
+REVISION = {"deployment.kubernetes.io/revision": "1"}
 
 
 @dataclass
@@ -41,10 +44,20 @@ class World:
         if name not in self.sizes:
             return None
         size, ready = self.sizes[name], self._ready(name)
-        status = {"observedGeneration": 1, "replicas": size, "updatedReplicas": size, "availableReplicas": ready}
-        metadata = {"name": name, "generation": 1, "annotations": self.memory.get(name, {})}
+        status = {
+            "observedGeneration": 1,
+            "replicas": size,
+            "updatedReplicas": size,
+            "availableReplicas": ready,
+        }
+        metadata = {"name": name, "generation": 1, "annotations": self.memory.get(name, {}) | REVISION}
         spec = {"replicas": size, "selector": {}, "template": {}}
         return Deployment.from_dict({"metadata": metadata, "spec": spec, "status": status})
+
+    async def replica_sets(self, labels: Mapping[str, str]) -> list[ReplicaSet]:
+        status = {"replicas": 0, "availableReplicas": self._ready(f"web-{labels['color']}")}
+        metadata = {"annotations": REVISION}
+        return [ReplicaSet.from_dict({"metadata": metadata, "spec": {"selector": {}}, "status": status})]
 
     async def size(self, name: str) -> int | None:
         return self.sizes.get(name)

@@ -6,38 +6,48 @@ import asyncio
 from typing import Any
 
 import pytest
-from lightkube.resources.apps_v1 import Deployment
+from lightkube.resources.apps_v1 import Deployment, ReplicaSet
 from lightkube.resources.core_v1 import Pod
 
 from components.errors import NotReadyError
 from components.readiness import judge, wait_until_ready
 
+REVISION = {"deployment.kubernetes.io/revision": "2"}
 READY = {"observedGeneration": 2, "replicas": 3, "updatedReplicas": 3, "readyReplicas": 3, "availableReplicas": 3}
 
 
 def deployment(**status: Any) -> Deployment:
     return Deployment.from_dict(
         {
-            "metadata": {"name": "web-green", "generation": 2},
+            "metadata": {"name": "web-green", "generation": 2, "annotations": REVISION},
             "spec": {"replicas": 3, "selector": {}, "template": {}},
             "status": READY | status,
         }
     )
 
 
-def pod(*, waiting: tuple[str, str] | None = None, condition: dict[str, str] | None = None) -> Pod:
+def replica_set(available: int = 3) -> ReplicaSet:
+    labels = {"pod-template-hash": "present"}
+    metadata = {"name": "web-green-2", "annotations": REVISION, "labels": labels}
+    status = {"replicas": 3, "availableReplicas": available}
+    return ReplicaSet.from_dict({"metadata": metadata, "spec": {"selector": {}}, "status": status})
+
+
+def pod(
+    *, waiting: tuple[str, str] | None = None, condition: dict[str, str] | None = None, template: str = "present"
+) -> Pod:
     state = {"waiting": {"reason": waiting[0], "message": waiting[1]}} if waiting else {"running": {}}
     status = {"name": "app", "state": state, "image": "", "imageID": "", "ready": waiting is None, "restartCount": 0}
     return Pod.from_dict(
         {
-            "metadata": {"name": "web-green-1"},
+            "metadata": {"name": "web-green-1", "labels": {"pod-template-hash": template}},
             "status": {"conditions": [condition] if condition else [], "containerStatuses": [status]},
         }
     )
 
 
 def test_ready_is_every_pod_of_the_present_template_and_none_of_another() -> None:
-    assert judge(deployment(), []).done
+    assert judge(deployment(), [replica_set()], []).done
 
 
 @pytest.mark.parametrize(
@@ -53,7 +63,7 @@ def test_ready_is_every_pod_of_the_present_template_and_none_of_another() -> Non
     ],
 )
 def test_not_ready_yet(status: dict[str, int]) -> None:
-    assert not judge(deployment(**status), []).done
+    assert not judge(deployment(**status), [replica_set()], []).done
 
 
 UNSCHEDULABLE = {
@@ -96,7 +106,23 @@ QUOTA = {
     ],
 )
 def test_a_cause_is_told_with_its_object(found: Deployment, pods: list[Pod], told: str) -> None:
-    assert [str(trouble) for trouble in judge(found, pods).troubles] == [told]
+    assert [str(trouble) for trouble in judge(found, [replica_set(0)], pods).troubles] == [told]
+
+
+def test_what_ails_a_pod_of_an_older_template_is_no_matter() -> None:
+    old = pod(waiting=("ImagePullBackOff", ""), template="older")
+    assert judge(deployment(availableReplicas=2), [replica_set(2)], [old]).troubles == ()
+
+
+def test_only_pods_of_the_present_template_count() -> None:
+    assert judge(deployment(updatedReplicas=1, replicas=4), [replica_set(0)], []).available == 0
+
+
+def test_a_deployment_of_no_pods_is_ready() -> None:
+    none = {"replicas": None, "updatedReplicas": None, "availableReplicas": None}
+    empty = deployment(**none)
+    empty.spec.replicas = 0
+    assert judge(empty, [replica_set(0)], []).done
 
 
 class Stuck:
@@ -107,6 +133,9 @@ class Stuck:
 
     async def deployment(self, _: str) -> Deployment:
         return deployment(availableReplicas=1)
+
+    async def replica_sets(self, _: dict[str, str]) -> list[ReplicaSet]:
+        return [replica_set(1)]
 
     async def pods(self, _: dict[str, str]) -> list[Pod]:
         return [pod(waiting=(self.reason, "why"))] if self.reason else [pod()]

@@ -1,0 +1,159 @@
+"""Writes docs/configuration.md from the schema: `python -m docs.reference`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, get_args, get_origin
+
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+from components.grammar import Allowed
+from components.native import Native
+from components.schema import App, Colors, Keys, Pod, PositionKeys, Settings
+
+PAGE = Path(__file__).parent / "configuration.md"
+
+INTRODUCTION = """\
+# Configuration
+
+<!-- made by `python -m docs.reference` from components/schema.py -->
+
+All of it stands in `Pulumi.<stack>.yaml`, under `cutover:`. Every rule on this page is checked before anything is
+touched, in `preview` too, and all that is wrong is told at once, each with the command that puts it right. A key that
+is not on this page is an error.
+
+```console
+$ pulumi preview
+2 problems in the configuration; nothing was touched.
+  - activColor is no key that Cutover knows; did you mean activeColor?
+        pulumi config rm activColor && pulumi config set activeColor green
+  - imageTag.green is missing; both colors need a tag, and it may be the same
+        pulumi config set --path imageTag.green 6.9.0
+```
+
+`pulumi config set` stores text, and with `--path` turns what looks like a whole number or a boolean into one. Either
+is understood in place of the other. A number with a point in YAML is not text: `1.10` has become 1.1 by the time
+anyone sees it, so write tags in quotes.
+
+*A Kubernetes X* is an object as Kubernetes writes it, described in its API reference; its fields are checked as well.
+"""
+
+POSITION = """\
+An app may have these keys too, under `apps.<name>`. With one of its own it is *not coupled*: it moves by itself,
+before or after the stack's other apps, and what it leaves open is the stack's. Apps without any move together: no
+traffic of any of them moves before all of them are ready.
+
+A CanaryApp has no idle pods: without a router every ready pod of either color takes its share of the live traffic, so
+`canaryReplicas` is the size of the other color, and `idleReplicas` on a CanaryApp is an error.
+"""
+
+APP = """\
+`apps.<name>`; the name is lower-case letters, digits and `-`, first a letter, at most 40 characters. The app makes
+objects of the names `<name>`, `<name>-preview`, `<name>-blue` and `<name>-green`, so no other app may be called so.
+"""
+
+PODS = """\
+Keys of an app that end in its pods. They may also stand under `apps.<name>.colors.<color>`, where they are put over
+the app's own for this color: maps merge key by key; a value, a list, a probe, a `preStop` and a volume are replaced
+whole; the patches of `podTemplate` are both applied, the color's last. So a change of any of these is released like a
+tag: other color first.
+
+Pods pass the Pod Security level *restricted* without a word of yours: no root, no privileges, a read-only root file
+system. Init containers and sidecars get the same defaults where they say nothing.
+
+The container and its port are both called `app`; a `probePort` other than `port` is called `probe`. `podTemplate` may
+not change the labels `app` and `color`, nor the image of the container `app`.
+"""
+
+
+def page() -> str:
+    """Return the page as it should be."""
+    position = {name: field for name, field in Settings.model_fields.items() if name in PositionKeys.model_fields}
+    stack = {name: field for name, field in Settings.model_fields.items() if name not in position}
+    own = {name: field for name, field in App.model_fields.items() if name not in {*Pod.model_fields, *position}}
+    pods = {name: App.model_fields[name] for name in Pod.model_fields}
+    parts = [
+        INTRODUCTION,
+        "## The stack\n\n" + _table(stack),
+        "## The position\n\n" + POSITION + "\n" + _table(position),
+        "## An app\n\n" + APP + "\n" + _table(own),
+        "## An app's pods\n\n" + PODS + "\n" + _table(pods),
+        *(_section(model) for model in _inner(Settings) if model not in {App, Pod, Colors}),
+    ]
+    return "\n".join(parts)
+
+
+def _section(model: type[Keys]) -> str:
+    return f"## {model.__name__}\n\n{_words_of(model)}\n\n" + _table(model.model_fields)
+
+
+def _table(fields: dict[str, FieldInfo]) -> str:
+    rows = ["| key | must be | default | says |", "|---|---|---|---|"]
+    rows += [
+        f"| `{field.alias}` | {_cell(_kind(field.annotation, field.metadata))} "
+        f"| {_default(field)} | {_cell(field.description or '')} |"
+        for field in fields.values()
+    ]
+    return "\n".join(rows) + "\n"
+
+
+def _kind(of: Any, metadata: list[Any]) -> str:
+    for rule in metadata:
+        if isinstance(rule, Allowed | Native):
+            return rule.words
+    arguments = [argument for argument in get_args(of) if argument is not type(None)]
+    if get_origin(of) is list:
+        return f"a list, each {_kind(arguments[0], [])}"
+    if get_origin(of) is dict:
+        return f"a map; key: {_kind(arguments[0], [])}; value: {_kind(arguments[1], [])}"
+    if isinstance(of, type) and issubclass(of, Keys):
+        return f"[{of.__name__}](#{_anchor(of)})"
+    # Annotated[…], or one of them and None
+    return _kind(arguments[0], list(arguments[1:]))
+
+
+def _anchor(model: type[Keys]) -> str:
+    return {App: "an-app", Colors: "an-apps-pods"}.get(model, model.__name__.lower())
+
+
+def _default(field: FieldInfo) -> str:
+    value = field.default
+    if value is PydanticUndefined:
+        return "**required**"
+    if value is None:
+        return ""
+    if isinstance(value, Keys):
+        value = value.model_dump(exclude_unset=True)
+    return f"`{value if isinstance(value, StrEnum) else json.dumps(value)}`"
+
+
+def _inner(model: type[Keys]) -> Iterator[type[Keys]]:
+    """Yield the models that stand in `model`, each once, as they come."""
+    seen: list[type[Keys]] = []
+    for field in model.model_fields.values():
+        for inner in _models(field.annotation):
+            seen += [each for each in (inner, *_inner(inner)) if each not in seen]
+    yield from seen
+
+
+def _models(of: Any) -> Iterator[type[Keys]]:
+    if isinstance(of, type) and issubclass(of, Keys):
+        yield of
+    for argument in get_args(of):
+        yield from _models(argument)
+
+
+def _words_of(model: type[Keys]) -> str:
+    return " ".join((model.__doc__ or "").split())
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.replace("|", "\\|").split())
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page())
