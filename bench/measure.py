@@ -61,7 +61,7 @@ def main() -> None:
         [
             "## Commands",
             "",
-            f"{machine()} `python -m bench.measure`, on the demo's stack: 2 apps, 26 pods, on the embedded cluster.",
+            f"{machine()} `python -m bench.measure`, on the demo's stack and the embedded cluster.",
             "",
             "| what | runs | median s | fastest s | slowest s | peak memory MiB |",
             "|---|--:|--:|--:|--:|--:|",

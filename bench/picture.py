@@ -77,9 +77,11 @@ def save(table: Table, path: Path, title: str) -> None:
 def _bar(parts: Sequence[tuple[int, str]], most: int) -> Text:
     """A bar of `BAR` cells for `most` requests; the largest part gives up the cells that small ones need to be seen."""
     requests = sum(count for count, _ in parts)
+    if not requests:
+        return Text()
     cells = [max(1, round(BAR * count / most)) if count else 0 for count, _ in parts]
     largest = max(range(len(cells)), key=cells.__getitem__)
-    cells[largest] += (round(BAR * requests / most) if most else 0) - sum(cells)
+    cells[largest] = max(1, cells[largest] + round(BAR * requests / most) - sum(cells))
     return Text.assemble(*(("█" * width, color) for width, (_, color) in zip(cells, parts, strict=True)))
 
 

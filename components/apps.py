@@ -14,6 +14,7 @@ from components import guards
 from components.checks import Checks
 from components.color import Color, Role
 from components.errors import CutoverError
+from components.inputs import Held, fill
 from components.kube import Cluster
 from components.plan import ACTIVE, SHARE, TAGS, AppPlan, ColorPlan, Manifest
 
@@ -47,15 +48,28 @@ class App(pulumi.ComponentResource):
 
     Its layers, in order: `grow` the Deployments that take live traffic, `move` the live Service, `settle` the color
     that takes none. `checks` has what must hold between them.
+
+    Args:
+        plan: what the app is to be.
+        cluster: the cluster that the Kubernetes provider writes to.
+        namespace: the app's namespace where the program makes it.
+        opts: options of the component.
+        held: the Outputs whose places words hold in `plan`.
     """
 
     def __init__(
-        self, plan: AppPlan, cluster: Cluster, namespace: CustomResource | None = None, opts: Options | None = None
+        self,
+        plan: AppPlan,
+        cluster: Cluster,
+        namespace: CustomResource | None = None,
+        opts: Options | None = None,
+        held: Held | None = None,
     ) -> None:
         props = {"active": plan.active.color, "tags": {color: plan.colors[color].tag for color in plan.colors}}
         super().__init__(f"cutover:index:{plan.component}", plan.name, props, opts)
         self.plan = plan
         self.namespace = namespace
+        self.held = held or {}
         self.checks = Checks(plan, cluster, say=self._say, warn=self._warn)
         self.outputs: dict[str, Any] = {}
         self._written: dict[Color | None, CustomResource] = {}
@@ -105,6 +119,7 @@ class App(pulumi.ComponentResource):
         return deployment
 
     def _resource(self, manifest: Manifest, after: After = (), **options: Any) -> CustomResource:
+        manifest = fill(manifest, self.held)
         if self.namespace is None:
             return resource(manifest, Options(parent=self, depends_on=after, **options))
         namespace = self.namespace

@@ -11,13 +11,14 @@ the moment traffic was seen on the color until its connections have drained.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from typing import TypeAlias
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
 
 from components import traffic
 from components.color import Color, Role
 from components.kube import Cluster
 from components.plan import ACTIVE, AppPlan, ColorPlan, Component
+from components.pod import digest
 from components.readiness import Progress, look, wait_until_ready
 
 SERVED = "cutover/served"
@@ -42,6 +43,8 @@ class Checks:
         self.cluster = cluster
         self.say = say
         self.warn = warn
+        self.known: Mapping[str, Any] = {}
+        """What Outputs in the plan have come to."""
 
     async def ready_to_serve(self) -> None:
         """See every color that takes or will take live traffic ready, before it takes any.
@@ -62,7 +65,7 @@ class Checks:
         """
         active, other = self.plan.active, self.plan.other
         seconds = await traffic.see_moved(self.cluster, self.plan)
-        if await self._remember(active, served=active.template_hash, live=True):
+        if await self._remember(active, served=self._template(active), live=True):
             self.say(None, f"traffic seen on {active.color} after {seconds:.1f} s")
         memory = await self._memory(other)
         if other.role is Role.IDLE and LIVE in memory:
@@ -79,7 +82,7 @@ class Checks:
         if other.role is not Role.IDLE:
             return
         await self._size(other, other.replicas)
-        if (await self._memory(other)).get(SERVED) == other.template_hash:
+        if (await self._memory(other)).get(SERVED) == self._template(other):
             await self._warn_if_ill(other)
         else:
             await self._wait(other)
@@ -89,7 +92,7 @@ class Checks:
         is_live = live == color.color
         if not (is_live and color.autoscaler):
             await self._size(color, await self._needed(color, live))
-        if is_live and (await self._memory(color)).get(SERVED) == color.template_hash:
+        if is_live and (await self._memory(color)).get(SERVED) == self._template(color):
             await self._warn_if_ill(color)
         else:
             await traffic.await_endpoints(self.cluster, self.plan, color, await self._wait(color))
@@ -106,7 +109,7 @@ class Checks:
             return
         size = await self.cluster.size(color.name) or 0
         recycled = self.plan.recycle and color.replicas > 0
-        if not (recycled or size > color.replicas or served != color.template_hash):
+        if not (recycled or size > color.replicas or served != self._template(color)):
             return
         await traffic.drain(self.plan.drain_seconds, lambda text: self.say(None, f"{color.color}: {text}"))
         if recycled:
@@ -136,6 +139,10 @@ class Checks:
         progress: Progress = await look(self.cluster, color.name, color.labels)
         if not progress.done:
             self.warn(color.color, f"{color.name} ({color.role}): {progress}")
+
+    def _template(self, color: ColorPlan) -> str:
+        """Name the content of a color's pod template, with what Outputs in it have come to."""
+        return digest([color.template_hash, self.known]) if self.known else color.template_hash
 
     async def _live_color(self) -> str | None:
         """Return the color that the live Service says is active; None before the first move."""

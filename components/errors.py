@@ -46,11 +46,12 @@ class ContextError(CutoverError):
 
     def __init__(self, context: str, kubeconfig: str) -> None:
         self.context, self.kubeconfig = context, kubeconfig
+        file = "the kubeconfig" if "\n" in kubeconfig else f"kubeconfig {kubeconfig}"
+        what = f"{file} has no context {context!r}, or is not there" if context else "kubernetes:context is not set"
         super().__init__(
-            f"The stack's cluster cannot be found: no context {context!r} in kubeconfig {kubeconfig}. Nothing was "
-            "touched. Name the right one:\n"
+            f"The stack's cluster cannot be found: {what}. Nothing was touched. Name it:\n"
             "    pulumi config set kubernetes:context <context>\n"
-            "    pulumi config set kubernetes:kubeconfig <path>"
+            "    pulumi config set kubernetes:kubeconfig <path>      (default ~/.kube/config)"
         )
 
 

@@ -58,10 +58,11 @@ class Cluster:
     def __init__(self, kubeconfig: str, context: str, namespace: str) -> None:
         self.context = context
         self.namespace = namespace
-        config = _load(kubeconfig, context).get(context)
-        if config is None:
+        config = _load(kubeconfig, context)
+        named = config.get(context) if context in config.contexts else None
+        if named is None:
             raise ContextError(context, kubeconfig)
-        self._config = config
+        self._config = named
         self._made: AsyncClient | None = None
 
     @property

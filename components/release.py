@@ -66,17 +66,21 @@ def _when(check: Callable[[Checks], Awaitable[None]], apps: Sequence[App], writt
     if pulumi.runtime.is_dry_run():
         return written
 
-    async def ask(uids: Sequence[str]) -> Sequence[CustomResource]:
+    async def ask(answers: Sequence[Any]) -> Sequence[CustomResource]:
+        uids, *known = answers
+        for app, values in zip(apps, known, strict=True):
+            app.checks.known = values
         cluster = apps[0].checks.cluster
         try:
-            for item, uid in zip(written, uids, strict=True):
-                await cluster.verify(type(item).__name__, item.pulumi_resource_name, uid)
+            for item, expected in zip(written, uids, strict=True):
+                await cluster.verify(type(item).__name__, item.pulumi_resource_name, expected)
             await _all(check(app.checks) for app in apps)
         except CutoverError as error:
             raise pulumi.RunError(str(error)) from error
         return written
 
-    return Output.all(*(uid(item) for item in written)).apply(ask)
+    uids = Output.all(*(uid(item) for item in written))
+    return Output.all(uids, *(Output.all(**app.held) for app in apps)).apply(ask)
 
 
 async def _all(checks: Iterable[Awaitable[None]]) -> None:

@@ -41,16 +41,20 @@ def read_plan() -> StackPlan:
     return plan(load(values), owner=f"{project}/{pulumi.get_stack()}")
 
 
-def read_cluster(namespace: str) -> Cluster:
-    """Return the cluster that the default Kubernetes provider is configured for.
+def read_cluster(namespace: str, *, kubeconfig: str | None = None, context: str | None = None) -> Cluster:
+    """Return the cluster that the default Kubernetes provider is configured for, or the one that is named.
 
-    The context must be named: what happens to be current on a machine is nobody's decision.
+    A context must be named: what happens to be current on a machine is nobody's decision.
 
     Raises:
         ContextError: it is not named, or not there.
     """
     provider = pulumi.Config("kubernetes")
-    return Cluster(provider.get("kubeconfig") or "~/.kube/config", provider.get("context") or "", namespace)
+    return Cluster(
+        kubeconfig or provider.get("kubeconfig") or "~/.kube/config",
+        context or provider.get("context") or "",
+        namespace,
+    )
 
 
 def _decode(value: str) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -188,9 +189,9 @@ class Deployment:
         except StepError as error:
             self.fail(error)
             raise StoppingError from error
-        except (OSError, ValueError, TypeError, LookupError) as error:
-            self.fail(StepError(urn, f"{type(error).__name__}: {error}"))
-            raise
+        except Exception as error:
+            self.fail(StepError(urn, f"the engine failed, which is a bug of it:\n{traceback.format_exc()}"))
+            raise StoppingError from error
         finally:
             with self._idle:
                 self._running -= 1

@@ -14,6 +14,7 @@ from enum import StrEnum
 from typing import Any, Final, TextIO
 
 from engine.details import changes, diff_summary, properties, same, step_details
+from engine.provider import Diff
 from engine.provider import Severity as StatusSeverity
 from engine.steps import Op, Step
 from engine.urn import ROOT_STACK_TYPE, Urn
@@ -75,14 +76,12 @@ class Row:
     """A step as it is shown. Times are from `time.monotonic()`, in seconds."""
 
     step: Step
+    op: Op
+    diff: Diff
     began: float
     ended: float | None = None
     failed: bool = False
     status: str = ""
-
-    @property
-    def op(self) -> Op:
-        return self.step.result_op or self.step.op if self.ended is not None else self.step.op
 
 
 class Display:
@@ -109,8 +108,10 @@ class Display:
 
     def began(self, step: Step) -> None:
         with self._lock:
-            old = self.rows.get(step.urn)
-            self.rows[step.urn] = row = Row(step, time.monotonic(), status=old.status if old else "")
+            before = self.rows.get(step.urn)
+            diff = before.diff if before and not step.diff.detailed else step.diff
+            row = Row(step, step.op, diff, time.monotonic(), status=before.status if before else "")
+            self.rows[step.urn] = row
             self._changed(row)
 
     def ended(self, step: Step, *, failed: bool = False) -> None:
@@ -118,6 +119,9 @@ class Display:
             row = self.rows[step.urn]
             row.ended = time.monotonic()
             row.failed = failed
+            row.diff = step.diff if step.diff.detailed else row.diff
+            if self.action is Action.REFRESH:
+                row.op = step.result_op or step.op
             if not failed and not step.hidden and self._counts(step):
                 self.counts[Op.SAME if row.op is Op.REFRESH else row.op] += 1
             self._changed(row)
@@ -181,7 +185,7 @@ class Display:
         )
 
     def row_info(self, row: Row) -> str:
-        info = diff_summary(row.step.diff) if row.op in (Op.UPDATE, Op.REPLACE, Op.CREATE_REPLACEMENT) else ""
+        info = "" if row.op is Op.SAME else diff_summary(row.diff)
         if row.op is Op.SAME and row.step.old and row.step.new and row.step.old.protect != row.step.new.protect:
             info = "[diff: ~protect]"
         return f"{info}; {row.status}" if info and row.status else info or row.status
@@ -290,7 +294,9 @@ class PlainDisplay(Display):
             return False
         if row.op is Op.SAME:
             return not self.row_info(row) and row.step.op is not Op.REFRESH
-        return (component and row.ended is not None and not row.status) or (self.dry_run and row.ended is None and not component)
+        if component:
+            return row.ended is not None and not row.status
+        return self.dry_run and row.ended is None
 
     def _line(self, row: Row) -> str:
         urn = row.step.urn

@@ -89,12 +89,8 @@ def read_goal(request: resource_pb2.RegisterResourceRequest, root: Path) -> Goal
         raise UnsupportedError(f"parameterized providers ({what})")
     if request.hooks.on_error:
         raise UnsupportedError(f"error hooks ({what})")
-    if request.custom and package(request.type) != "kubernetes":
-        raise UnsupportedError(f"the provider '{package(request.type)}' ({what})", "'kubernetes' is the only one here")
-    if request.custom and re.match(r"kubernetes:(helm|yaml|kustomize)", request.type):
-        raise UnsupportedError(f"the resource kind {request.type} ('{request.name}')")
-    if request.type.startswith("kubernetes:") and request.type.endswith(("Patch", "List")):
-        raise UnsupportedError(f"the resource kind {request.type} ('{request.name}')")
+    if request.custom:
+        refuse_unsupported(request.type, request.name)
     position, trace = read_source(request.sourcePosition, request.stackTrace, root)
     return Goal(
         type=request.type,
@@ -132,6 +128,16 @@ def read_goal(request: resource_pb2.RegisterResourceRequest, root: Path) -> Goal
         source_position=position,
         stack_trace=trace,
     )
+
+
+def refuse_unsupported(kind: str, name: str) -> None:
+    """Raise UnsupportedError for a custom resource that no provider here can manage."""
+    if package(kind) != "kubernetes":
+        raise UnsupportedError(
+            f"the provider '{package(kind)}' ({kind} '{name}')", "'kubernetes' is the only one it has"
+        )
+    if re.match(r"kubernetes:(helm|yaml|kustomize)", kind) or kind.endswith(("Patch", "List")):
+        raise UnsupportedError(f"the resource kind {kind} ('{name}')")
 
 
 def seconds(duration: str) -> float:

@@ -17,7 +17,7 @@ from engine import wire
 from engine.deployment import Deployment, StoppingError
 from engine.display import Severity
 from engine.errors import EngineError, StepError, UnsupportedError
-from engine.goal import read_goal, read_source
+from engine.goal import read_goal, read_source, refuse_unsupported
 from engine.hooks import CHANNEL_OPTIONS
 from engine.planner import Target
 from engine.providers import UNKNOWN_ID
@@ -117,6 +117,7 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer):
         return resource_pb2.RegisterResourceResponse(urn=resource.urn, id=resource.id, object=outputs)
 
     def _read(self, request: resource_pb2.ReadResourceRequest) -> resource_pb2.ReadResourceResponse:
+        refuse_unsupported(request.type, request.name)
         position, trace = read_source(request.sourcePosition, request.stackTrace, self._root)
         wanted = Resource(
             urn=Urn.of(self._target.stack, self._target.project, request.parent, request.type, request.name),

@@ -71,8 +71,9 @@ class Operation:
                 "non-interactive mode"
             )
         with self._session.file.locked():
-            if not skip_preview:
-                self._confirm(self._run(dry_run=True, quiet=self._json), yes=yes)
+            # Events are of one run: with --json the preview is left out.
+            if not skip_preview and not self._json:
+                self._confirm(self._run(dry_run=True), yes=yes)
             return self._run(dry_run=False)
 
     def _confirm(self, display: Display, *, yes: bool) -> None:
@@ -96,8 +97,8 @@ class Operation:
             diff.began(row.step)
             diff.ended(row.step)
 
-    def _run(self, *, dry_run: bool, quiet: bool = False) -> Display:
-        display = self._display(dry_run=dry_run, quiet=quiet)
+    def _run(self, *, dry_run: bool) -> Display:
+        display = self._display(dry_run=dry_run)
         run = Run(self._session, display, self.options)
         {Action.UPDATE: run.update, Action.REFRESH: run.refresh, Action.DESTROY: run.destroy}[self._action]()
         if self._expect_no_changes and display.changed:
@@ -105,11 +106,10 @@ class Operation:
             raise UnexpectedChangesError(f"no changes were expected for {kind} but changes were proposed")
         return display
 
-    def _display(self, *, dry_run: bool, quiet: bool) -> Display:
+    def _display(self, *, dry_run: bool) -> Display:
         target = self._session.target
-        if quiet:
-            kind: type[Display] = Display
-        elif self._json:
+        kind: type[Display]
+        if self._json:
             kind = JsonPreview if dry_run else JsonEvents
         elif self._diff:
             kind = DiffDisplay

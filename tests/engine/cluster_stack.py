@@ -59,11 +59,11 @@ class ClusterStack:
     # --- what the recordings did with kubectl
 
     def get(self, kind: str, name: str) -> dict[str, Any]:
-        return self._client.get(KINDS[kind], name).to_dict()
+        found: dict[str, Any] = self._client.get(KINDS[kind], name).to_dict()  # type: ignore[no-untyped-call]
+        return found
 
     def create(self, kind: str, name: str, **content: Any) -> None:
-        resource = KINDS[kind]
-        self._client.create(resource({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, **content}))
+        self._client.create(KINDS[kind](metadata=ObjectMeta(name=name), **content))
 
     def patch(self, kind: str, name: str, patch: dict[str, Any], *, manager: str = "kubectl-patch") -> None:
         self._client.patch(KINDS[kind], name, patch, patch_type=PatchType.MERGE, field_manager=manager)

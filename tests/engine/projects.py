@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[2]
-PASSPHRASE = "golden"
+PASSPHRASE = "golden"  # noqa: S105 - of the recordings
 _FAKE = Path(__file__).with_name("fake_cloud.py")
 _DEADLINE = 180
 

@@ -20,8 +20,20 @@ from engine.state import Codec, Resource, salt_of
 from engine.values import Secret
 
 GOLDEN = Path(__file__).with_name("golden")
-_IMAGES = {"registry.local/demo:v1": "registry.local/podinfo:6.9.0", "registry.local/demo:v2": "registry.local/podinfo:6.9.1"}
-_VOLATILE = {"uid", "resourceVersion", "creationTimestamp", "clusterIP", "clusterIPs", "__fieldManager", "status", "time"}
+_IMAGES = {
+    "registry.local/demo:v1": "registry.local/podinfo:6.9.0",
+    "registry.local/demo:v2": "registry.local/podinfo:6.9.1",
+}
+_VOLATILE = {
+    "uid",
+    "resourceVersion",
+    "creationTimestamp",
+    "clusterIP",
+    "clusterIPs",
+    "__fieldManager",
+    "status",
+    "time",
+}
 _CLOCK = {"created", "modified", "source_position", "stack_trace"}
 
 
@@ -36,7 +48,9 @@ def adapted_program(text: str) -> str:
     """Carry a recorded program over: its tags v1 and v2 become podinfo's."""
     tags = "dict(v1='6.9.0', v2='6.9.1')"
     text = text.replace("registry.local/demo:{image}", f"registry.local/podinfo:{{{tags}.get(image, image)}}")
-    text = text.replace("registry.local/demo:{tags[color]}", f"registry.local/podinfo:{{{tags}.get(tags[color], tags[color])}}")
+    text = text.replace(
+        "registry.local/demo:{tags[color]}", f"registry.local/podinfo:{{{tags}.get(tags[color], tags[color])}}"
+    )
     return text.replace("8080", "9898")
 
 
@@ -67,13 +81,14 @@ def recorded(path: Path) -> dict[str, dict[str, Any]]:
 
 def comparable(resources: list[Resource], namespace: str) -> dict[str, dict[str, Any]]:
     """Return resources by URN, every field that two runs must agree on, the namespace written as `default`."""
-    return {str(resource.urn) + (" (delete)" if resource.delete else ""): _fields(resource, namespace) for resource in resources}
+    return {
+        str(resource.urn) + (" (delete)" if resource.delete else ""): _fields(resource, namespace)
+        for resource in resources
+    }
 
 
 def _fields(resource: Resource, namespace: str) -> dict[str, Any]:
-    fields = {
-        name: _settled(getattr(resource, name), namespace) for name in Resource.__slots__ if name not in _CLOCK
-    }
+    fields = {name: settled(getattr(resource, name), namespace) for name in Resource.__slots__ if name not in _CLOCK}
     fields["dependencies"] = sorted(fields["dependencies"])
     if resource.type.startswith("pulumi:providers:"):
         # The recorded stacks had no provider config; ours name the test's cluster and namespace.
@@ -83,24 +98,24 @@ def _fields(resource: Resource, namespace: str) -> dict[str, Any]:
     return fields
 
 
-def _settled(value: Any, namespace: str) -> Any:
+def settled(value: Any, namespace: str) -> Any:
     """Take out of a value what differs from run to run: times, ids, made-up names, what the server chose."""
     match value:
         case Secret():
-            return {"secret": _settled(value.value, namespace)}
+            return {"secret": settled(value.value, namespace)}
         case {"managedFields": list() as entries, **rest}:
-            return {**_settled(rest, namespace), "managers": _managers(entries)}
+            return {**settled(rest, namespace), "managers": _managers(entries)}
         case dict():
-            return {key: _settled(item, namespace) for key, item in value.items() if key not in _VOLATILE}
+            return {key: settled(item, namespace) for key, item in value.items() if key not in _VOLATILE}
         case list() | tuple():
-            return [_settled(item, namespace) for item in value]
+            return [settled(item, namespace) for item in value]
         case str():
-            return _settled_text(value, namespace)
+            return settled_text(value, namespace)
         case _:
             return value
 
 
-def _settled_text(text: str, namespace: str) -> str:
+def settled_text(text: str, namespace: str) -> str:
     text = re.sub(rf"^{re.escape(namespace)}(/|$)", r"default\1", text)
     text = text.replace(f'"{namespace}/', '"default/').replace(f"{namespace}/", "default/")
     text = re.sub(r"\b(\w[\w-]*)-[0-9a-f]{8}\b(?!-)", r"\1-********", text)
@@ -112,7 +127,11 @@ def _managers(entries: list[dict[str, Any]]) -> list[Any]:
     """Return who manages which fields; the controllers' own come and go with the moment of the read."""
     ours = [entry for entry in entries if entry["manager"].startswith(("pulumi", "kubectl"))]
     return sorted(
-        (re.sub(r"-[0-9a-f]{8}$", "", entry["manager"]), entry["operation"], json.dumps(entry["fieldsV1"], sort_keys=True))
+        (
+            re.sub(r"-[0-9a-f]{8}$", "", entry["manager"]),
+            entry["operation"],
+            json.dumps(entry["fieldsV1"], sort_keys=True),
+        )
         for entry in ours
     )
 

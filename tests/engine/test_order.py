@@ -136,7 +136,7 @@ def test_protected_resources_are_not_deleted(project: Make) -> None:
     stack.write(HEAD)
     preview = stack.run("preview")
     assert preview.code == 1
-    assert 'cannot be deleted\n    because it is protected' in preview.out
+    assert "cannot be deleted\n    because it is protected" in preview.out
     assert stack.run("up", "--yes", "--skip-preview").code == 1
     assert stack.run("destroy", "--yes", "--skip-preview").code == 1
     assert stack.objects() == {"a"}

@@ -41,7 +41,9 @@ def test_what_is_no_path_is_refused(text: str) -> None:
         ("x.y", {}, {"a": 1}, {"a": 1}),
     ],
 )
-def test_ignored_paths_are_set_back(path: str, old: dict[str, object], new: dict[str, object], expected: object) -> None:
+def test_ignored_paths_are_set_back(
+    path: str, old: dict[str, object], new: dict[str, object], expected: object
+) -> None:
     assert paths.reset(paths.parse(path), old, new) == expected
 
 
@@ -55,7 +57,12 @@ def test_urns_have_their_parents_types() -> None:
     outer = Urn.of("dev", "p", stack, "a:b:C", "outer")
     inner = Urn.of("dev", "p", Urn.of("dev", "p", outer, "d:e:F", "mid"), "kubernetes:apps/v1:Deployment", "web::x")
     assert inner == "urn:pulumi:dev::p::a:b:C$d:e:F$kubernetes:apps/v1:Deployment::web::x"
-    assert (inner.stack, inner.project, inner.type, inner.name) == ("dev", "p", "kubernetes:apps/v1:Deployment", "web::x")
+    assert (inner.stack, inner.project, inner.type, inner.name) == (
+        "dev",
+        "p",
+        "kubernetes:apps/v1:Deployment",
+        "web::x",
+    )
 
 
 @pytest.mark.parametrize(("text", "value"), [("90s", 90), ("5m", 300), ("1h30m", 5400), ("500ms", 0.5), ("1.5s", 1.5)])

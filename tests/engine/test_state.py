@@ -116,7 +116,8 @@ def test_a_secret_needs_a_secrets_provider() -> None:
 
 
 @pytest.mark.parametrize(
-    "document", [{"version": 5}, {"version": 4, "features": ["hooks", "teleport"]}, {"version": 4, "features": ["views"]}]
+    "document",
+    [{"version": 5}, {"version": 4, "features": ["hooks", "teleport"]}, {"version": 4, "features": ["views"]}],
 )
 def test_newer_state_is_refused(document: dict[str, Any]) -> None:
     with pytest.raises(UnsupportedError):

@@ -19,7 +19,6 @@ from components.kube import Endpoint
 from components.plan import Component
 from tests.unit.plans import app_plan, color_plan
 
-
 REVISION = {"deployment.kubernetes.io/revision": "1"}
 
 
@@ -212,7 +211,8 @@ def test_pods_that_will_end_are_drained_without_a_recycle_too(drains: list[int])
     assert (drains, world.log) == ([2], [])
 
 
-def test_a_replacement_that_does_not_come_is_a_warning(drains: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("drains")
+def test_a_replacement_that_does_not_come_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
     async def nothing_comes_back(self: World, name: str) -> None:
         self.log.append(f"end {name}")
         self.births += 1

@@ -62,6 +62,11 @@ def test_one_lost_request_in_a_thousand_is_drawn_and_named() -> None:
     assert [(part.end - part.start, part.style) for part in cells.spans] == [(BAR - 1, "dodger_blue1"), (1, "bold red")]  # type: ignore[union-attr]
 
 
+def test_whatever_occurred_is_drawn_however_little_it_was() -> None:
+    rows = drawn(Answers.of([*second(0, v1=1000), *second(1, v1=1), *second(2, v1=1, v2=1, reset=1)]))[2:]
+    assert [row.count("█") for row in rows] == [BAR, 1, 3]
+
+
 def test_a_silent_second_has_a_row_and_no_latency() -> None:
     rows = drawn(Answers.of([*second(0, v1=10), *second(2, v1=10)]))[2:]
     assert rows[1].split()[1:] == ["0", "0", "0", "-", "-"]

@@ -1,0 +1,112 @@
+"""The arguments of a component in someone's own program: the keys of `apps.<name>` in a stack's configuration.
+
+docs/configuration.md says what each means. Where a value is a `pulumi.Input`, an Output may stand for it; what decides
+which objects there are, and in which order they change, must be known while the program runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NotRequired, Required, TypedDict
+
+from pulumi import Input
+
+from components.color import Color
+from components.schema import PullPolicy, ServiceType
+
+
+class TagsArgs(TypedDict):
+    """What each color runs."""
+
+    blue: str
+    green: str
+
+
+class ExposeArgs(TypedDict, total=False):
+    """How the live Service is reached."""
+
+    type: ServiceType
+    port: int
+    nodePort: int
+    appProtocol: str
+    annotations: Mapping[str, Input[str]]
+
+
+class AutoscalingArgs(TypedDict):
+    """Bounds and aims of a HorizontalPodAutoscaler for each color."""
+
+    minReplicas: int
+    maxReplicas: int
+    cpuUtilization: NotRequired[int]
+    metrics: NotRequired[Sequence[Mapping[str, Any]]]
+    behavior: NotRequired[Mapping[str, Any]]
+
+
+class PodArgs(TypedDict, total=False):
+    """What ends in the pod template; all of it may also stand under `colors`, per color."""
+
+    image: Input[str]
+    imagePullPolicy: PullPolicy
+    imagePullSecrets: Sequence[Input[str]]
+    command: Sequence[Input[str]]
+    args: Sequence[Input[str]]
+    port: int
+    probePort: int
+    probes: Mapping[str, Any]
+    env: Mapping[str, Input[str] | Mapping[str, Any]]
+    envFrom: Sequence[Mapping[str, Any]]
+    config: Mapping[str, Any]
+    volumes: Mapping[str, Mapping[str, Any]]
+    initContainers: Sequence[Mapping[str, Any]]
+    sidecars: Sequence[Mapping[str, Any]]
+    serviceAccount: Input[str]
+    resources: Mapping[str, Mapping[str, str]]
+    runAsUser: int
+    readOnlyRootFilesystem: bool
+    terminationGracePeriodSeconds: int
+    preStop: Mapping[str, Any]
+    podAnnotations: Mapping[str, Input[str]]
+    podLabels: Mapping[str, str]
+    nodeSelector: Mapping[str, str]
+    tolerations: Sequence[Mapping[str, Any]]
+    topologySpread: Sequence[Mapping[str, Any]]
+    podTemplate: Mapping[str, Any]
+
+
+class ColorsArgs(TypedDict, total=False):
+    """Keys that only one color has."""
+
+    blue: PodArgs
+    green: PodArgs
+
+
+class AppArgs(PodArgs, total=False):
+    """One app, and where its release stands. `image` is required, too."""
+
+    imageTag: Required[TagsArgs]
+    activeColor: Color
+    idleReplicas: int
+    replicas: int
+    autoscaling: AutoscalingArgs
+    expose: ExposeArgs
+    minReadySeconds: int
+    progressDeadlineSeconds: int
+    revisionHistoryLimit: int
+    drainSeconds: int
+    recycle: bool
+    inPlace: str
+    force: str
+    colors: ColorsArgs
+    namespace: str
+    """The namespace, which must be there; default the provider's."""
+    kubeconfig: str
+    """Path or contents of the kubeconfig that the provider uses; default `kubernetes:kubeconfig`."""
+    context: str
+    """Its context; default `kubernetes:context`."""
+
+
+class CanaryAppArgs(AppArgs, total=False):
+    """One app that can give the other color a part of its traffic."""
+
+    canaryReplicas: int
+    canaryWeight: int

@@ -1,0 +1,96 @@
+"""One app in someone's own Pulumi program, released by itself.
+
+web = BlueGreenApp("web", {
+"image": "registry.example.com/shop/web",
+"imageTag": {"blue": "1.0.0", "green": "1.1.0"},
+"activeColor": Color.BLUE,
+"port": 8080,
+"env": {"DATABASE_HOST": database.address},
+})
+pulumi.export("url", web.outputs["url"])
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pulumi
+from pulumi import ResourceOptions as Options
+
+from components.apps import App
+from components.args import AppArgs, CanaryAppArgs
+from components.config import load
+from components.errors import ConfigError, CutoverError
+from components.inputs import Held, hold
+from components.plan import Component
+from components.planner import plan
+from components.problems import Problem
+from components.release import roll_out
+from components.stack import read_cluster
+
+
+class BlueGreenApp(App):
+    """An app whose traffic moves from one color to the other at once.
+
+    Args:
+        name: the app's name, and that of its live Service.
+        args: the app and its position.
+        opts: options of the component.
+
+    Raises:
+        pulumi.RunError: the arguments cannot be used; the text has every problem of them.
+    """
+
+    def __init__(self, name: str, args: AppArgs, opts: Options | None = None) -> None:
+        _make(self, Component.BLUE_GREEN, name, args, opts)
+
+
+class CanaryApp(App):
+    """An app of which `canaryReplicas` pods of the other color take a share of the traffic.
+
+    Takes and raises what BlueGreenApp does.
+    """
+
+    def __init__(self, name: str, args: CanaryAppArgs, opts: Options | None = None) -> None:
+        _make(self, Component.CANARY, name, args, opts)
+
+
+def _make(app: App, component: Component, name: str, args: AppArgs, opts: Options | None) -> None:
+    held: Held = {}
+    app_keys: dict[str, Any] = hold(args, held)
+    where = {key: app_keys.pop(key, None) for key in ("namespace", "kubeconfig", "context")}
+    try:
+        _know_config(name, app_keys, held)
+        namespace = where["namespace"] or pulumi.Config("kubernetes").get("namespace") or "default"
+        settings = load(
+            {"namespace": namespace, "createNamespace": False, "apps": {name: {**app_keys, "component": component}}}
+        )
+        (app_plan,) = plan(settings, owner=f"{pulumi.get_project()}/{pulumi.get_stack()}").apps
+        cluster = read_cluster(namespace, kubeconfig=where["kubeconfig"], context=where["context"])
+    except CutoverError as error:
+        raise pulumi.RunError(str(error)) from error
+    App.__init__(app, app_plan, cluster, None, opts, held)
+    roll_out([app])
+
+
+def _know_config(name: str, keys: Mapping[str, Any], held: Held) -> None:
+    """Refuse Outputs in `config`: its ConfigMap is named by its content.
+
+    Raises:
+        ConfigError: there is one.
+    """
+    colors = keys.get("colors", {})
+    for path, part in (((), keys), *((("colors", color), colors[color]) for color in colors)):
+        if any(word in json.dumps(part.get("config")) for word in held):
+            raise ConfigError(
+                [
+                    Problem(
+                        ("apps", name, *path, "config"),
+                        "an Output",
+                        "it must be known while the program runs, as its ConfigMap is named by its content",
+                        "put the Output under `env`, or in a ConfigMap of your own under `envFrom`",
+                    )
+                ]
+            )

@@ -1,0 +1,191 @@
+"""The command line: words, exit codes, and what is refused by name."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.engine.projects import Project
+
+Make = Callable[[str], Project]
+
+
+@pytest.fixture(scope="module")
+def bare(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A project with a stack and no resources."""
+    made = Project(tmp_path_factory.mktemp("bare"), "import pulumi\n", fake=True)
+    made.must("stack", "init", "dev")
+    return made
+
+
+def test_without_a_stack(tmp_path: Path) -> None:
+    result = Project(tmp_path, "", fake=True).run("preview")
+    assert result.code == 1
+    assert result.err == (
+        "error: no stack selected; please use `pulumi stack select` or `pulumi stack init` to choose one\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["new"], 1, "does not do `pulumi new`"),
+        (["stack", "tag"], 1, "does not do `pulumi stack tag`"),
+        (["config", "env"], 1, "does not do `pulumi config env`"),
+        (["frobnicate"], 2, 'unknown command "frobnicate" for "pulumi"'),
+        (["up", "--policy-pack", "x"], 2, "the flag --policy-pack"),
+        (["preview", "--save-plan", "x"], 2, "the flag --save-plan"),
+        (["destroy", "--run-program"], 2, "the flag --run-program"),
+        (["up"], 2, "--yes or --skip-preview or --preview-only must be passed in"),
+        (["stack", "init", "a b"], 2, "invalid stack name 'a b'"),
+        (["stack", "init", "dev"], 1, "stack 'organization/probe/dev' already exists"),
+        (["stack", "select", "nope"], 1, "no stack named 'nope' found"),
+        (["stack", "output", "nope"], 1, "current stack does not have output property 'nope'"),
+        (["config", "get", "nope"], 1, "configuration key 'nope' not found for stack 'dev'"),
+        (["preview", "-s", "other"], 1, "no stack named 'other' found"),
+        (["preview", "-s", "org/elsewhere/dev"], 2, "is not one of project 'probe'"),
+        (["stack", "init", "--secrets-provider", "awskms://x", "kms"], 1, "the secrets provider 'awskms://x'"),
+    ],
+)
+def test_refusals_name_what_they_refuse(bare: Project, arguments: list[str], code: int, words: str) -> None:
+    result = bare.run(*arguments)
+    assert result.code == code
+    assert words in result.err
+    assert result.err.startswith("error: ")
+    assert result.err.count("\n") == 1
+
+
+def test_other_backends_are_refused(bare: Project) -> None:
+    bare.environment["PULUMI_BACKEND_URL"], before = "https://api.pulumi.com", bare.environment["PULUMI_BACKEND_URL"]
+    try:
+        result = bare.run("preview")
+    finally:
+        bare.environment["PULUMI_BACKEND_URL"] = before
+    assert result.code == 1
+    assert "the backend 'https://api.pulumi.com'" in result.err
+
+
+@pytest.mark.parametrize(
+    ("program", "words"),
+    [
+        ("pulumi.CustomResource('random:index/randomPet:RandomPet', 'r', {})", "the provider 'random'"),
+        ("pulumi.CustomResource('kubernetes:yaml/v2:ConfigFile', 'c', {})", "kubernetes:yaml/v2:ConfigFile"),
+        ("pulumi.CustomResource('kubernetes:core/v1:ConfigMapPatch', 'c', {})", "kubernetes:core/v1:ConfigMapPatch"),
+        ("pulumi.runtime.invoke('kubernetes:yaml:decode', {})", "the function kubernetes:yaml:decode"),
+        ("pulumi.StackReference('organization/p/s')", "the provider 'pulumi'"),
+        ("Thing('a', opts=Opts(import_='x'))", "import (kubernetes:core/v1:ConfigMap 'a')"),
+        ("pulumi.ComponentResource('a:b:C', 'c', {}, remote=True)", "remote components"),
+        ("Thing('a', opts=Opts(transforms=[lambda args: None]))", "does not support transforms"),
+    ],
+)
+def test_what_a_program_may_not_use_is_named(project: Make, program: str, words: str) -> None:
+    result = project(f"{program}\n").run("preview")
+    assert result.code == 1
+    assert words in result.out
+
+
+def test_the_version_that_a_project_asks_for_is_checked(project: Make) -> None:
+    stack = project("")
+    yaml = stack.folder / "Pulumi.yaml"
+    yaml.write_text(yaml.read_text() + 'requiredPulumiVersion: ">=99.0.0"\n')
+    result = stack.run("preview")
+    assert result.code == 1
+    assert "pulumi versions '>=99.0.0'" in result.err + result.out
+    yaml.write_text(yaml.read_text().replace(">=99.0.0", ">=3.200.0 <4.0.0"))
+    stack.must("preview")
+
+
+def test_an_error_of_the_program_is_shown_without_the_frames_below_it(project: Make) -> None:
+    result = project("def f():\n    raise KeyError('imageTag')\nf()\n").run("preview")
+    assert result.code == 1
+    assert "error: Program failed with an unhandled exception:" in result.out
+    assert "KeyError: 'imageTag'" in result.out
+    assert "runpy" not in result.out
+    assert "error: preview failed" in result.out
+
+
+def test_a_run_error_is_one_line(project: Make) -> None:
+    result = project("raise pulumi.RunError('activeColor must be blue or green')\n").run("up", "--yes")
+    assert result.code == 1
+    assert "    error: activeColor must be blue or green\n" in result.out
+    assert "Traceback" not in result.out
+
+
+def test_what_the_program_prints_is_shown(project: Make) -> None:
+    result = project("import sys\nprint('hello')\nprint('world', file=sys.stderr)\n").must("preview")
+    assert "    hello\n" in result.out
+    assert "    world\n" in result.out
+
+
+def test_secrets_are_never_shown_or_written(project: Make) -> None:
+    stack = project(
+        "s = config.require_secret('s')\nThing('a', name='a', value=s, deep={'x': [s]})\npulumi.export('s', s)\n"
+    )
+    stack.must("config", "set", "--secret", "s", "hunter2")
+    said = ""
+    for command in (
+        "preview",
+        "preview --diff",
+        "preview --json",
+        "up --yes",
+        "up --yes --skip-preview --json",
+        "stack",
+    ):
+        result = stack.must(*command.split())
+        said += result.out + result.err
+    said += "".join(p.read_text() for p in stack.state.rglob("*") if p.is_file())
+    said += (stack.folder / "Pulumi.dev.yaml").read_text()
+    assert "hunter2" not in said
+    assert stack.must("stack", "output", "s").out == "[secret]\n"
+    assert stack.must("stack", "output", "s", "--show-secrets").out == "hunter2\n"
+    assert stack.must("config", "get", "s").out == "hunter2\n"
+    assert json.loads((stack.cloud / "a.json").read_text())["deep"] == {"x": ["hunter2"]}
+
+
+def test_config_from_the_command_line(bare: Project) -> None:
+    bare.must("config", "set", "--path", "tag.blue", "v1")
+    bare.must("config", "set", "text", stdin="from a pipe\n")
+    bare.must("config", "set", "negative", "--", "-1")
+    assert bare.must("config", "get", "--path", "tag.blue").out == "v1\n"
+    assert bare.must("config", "get", "tag", "--json").json == {
+        "value": '{"blue":"v1"}',
+        "secret": False,
+        "objectValue": {"blue": "v1"},
+    }
+    listed = bare.must("config").out.splitlines()
+    assert [line.split()[0] for line in listed] == ["KEY", "negative", "tag", "text"]
+    for key in ("tag", "text", "negative"):
+        bare.must("config", "rm", key)
+    assert bare.must("config", "--json").json == {}
+
+
+def test_stacks_are_listed_selected_and_removed(tmp_path: Path) -> None:
+    made = Project(tmp_path, "import pulumi\npulumi.export('x', {'a': [1]})\n", fake=True)
+    made.must("stack", "init", "one")
+    made.must("stack", "init", "organization/probe/two")
+    assert "two*" in made.must("stack", "ls").out
+    made.must("stack", "select", "one")
+    made.must("up", "--yes")
+    assert made.must("stack", "output", "x").out == '{"a":[1]}\n'
+    assert [s["name"] for s in made.must("stack", "ls", "--json").json if s["current"]] == ["one"]
+    assert "removal rejected" in made.run("stack", "rm", "--yes").err
+    made.must("destroy", "--yes", "--remove")
+    assert made.run("stack", "--show-name").code == 1
+    made.environment["PULUMI_STACK"] = "two"
+    assert made.must("stack", "--show-name").out == "two\n"
+
+
+def test_state_goes_out_and_comes_back(project: Make) -> None:
+    stack = project("Thing('a', name='a', value=pulumi.Output.secret('x'))\n")
+    stack.up()
+    exported = stack.must("stack", "export").out
+    stack.must("stack", "import", stdin=exported)
+    assert stack.up().section("Resources") == ["    2 unchanged"]
+    broken = json.loads(exported)
+    broken["deployment"]["resources"].reverse()
+    result = stack.run("stack", "import", stdin=json.dumps(broken))
+    assert result.code == 1
+    assert "refers to unknown provider" in result.err

@@ -1,0 +1,102 @@
+"""Components in someone's own program: the same resources, Outputs in their places, mistakes told at once."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, get_type_hints
+
+import pulumi
+import pytest
+from google.protobuf import json_format
+
+from components import BlueGreenApp, CanaryApp, args
+from components.schema import App, Pod
+from tests.unit.recorder import Echo, Recorder
+
+KUBECONFIG = """
+apiVersion: v1
+kind: Config
+clusters: [{name: c, cluster: {server: "https://127.0.0.1:1"}}]
+users: [{name: u, user: {}}]
+contexts: [{name: somewhere, context: {cluster: c, user: u}}]
+"""
+KEYS: dict[str, Any] = {
+    "image": "registry.local/web",
+    "imageTag": {"blue": "1.0", "green": "2.0"},
+    "kubeconfig": KUBECONFIG,
+    "context": "somewhere",
+    "namespace": "shop",
+}
+
+
+def register(component: Any, **keys: Any) -> Recorder:
+    recorder = Recorder()
+
+    async def program() -> None:
+        pulumi.runtime.set_mocks(Echo(), project="shop", stack="unit", preview=True, monitor=recorder)
+        made = {key: value() if callable(value) else value for key, value in keys.items()}
+        try:
+            component("web", {**KEYS, **made})
+        finally:
+            await pulumi.runtime.stack.wait_for_rpcs()
+
+    asyncio.run(program())
+    return recorder
+
+
+def test_a_component_releases_its_app_by_itself() -> None:
+    recorder = register(BlueGreenApp, activeColor="green")
+    assert recorder.waits_for("Service web") == {"Deployment web-green"}
+    assert recorder.waits_for("Deployment web-blue") == {"Service web"}
+
+
+def test_a_canary_component_takes_its_share() -> None:
+    assert register(CanaryApp, canaryReplicas=1).waits_for("Service web") == {
+        "Deployment web-blue",
+        "Deployment web-green",
+    }
+
+
+def test_an_output_comes_to_its_place_also_inside_a_longer_text() -> None:
+    recorder = register(
+        BlueGreenApp,
+        image=lambda: pulumi.Output.from_input("registry.example.com/shop/web"),
+        env=lambda: {"HOST": pulumi.Output.from_input("db.internal")},
+    )
+    deployment = json_format.MessageToDict(recorder.requests["Deployment web-blue"].object)
+    container = deployment["spec"]["template"]["spec"]["containers"][0]
+    assert container["image"] == "registry.example.com/shop/web:1.0"
+    assert {"name": "HOST", "value": "db.internal"} in container["env"]
+
+
+@pytest.mark.parametrize(
+    ("keys", "told"),
+    [
+        ({"activeColor": "gren"}, "activeColor"),
+        ({"replicas": lambda: pulumi.Output.from_input(3)}, "replicas"),
+        ({"config": lambda: {"data": {"KEY": pulumi.Output.from_input("x")}}}, "named by its content"),
+        ({"context": "elsewhere"}, "no context 'elsewhere'"),
+        ({"context": ""}, "kubernetes:context is not set"),
+    ],
+)
+def test_what_cannot_be_is_told(keys: dict[str, Any], told: str) -> None:
+    with pytest.raises(pulumi.RunError, match=told):
+        register(BlueGreenApp, **keys)
+
+
+def spelled(model: Any) -> set[str]:
+    return {field.alias for field in model.model_fields.values()}
+
+
+def test_the_arguments_are_the_keys_of_the_configuration() -> None:
+    own = {"namespace", "kubeconfig", "context"}
+    assert get_type_hints(args.PodArgs).keys() == spelled(Pod)
+    assert get_type_hints(args.CanaryAppArgs).keys() - own == spelled(App) - {"component"}
+
+
+def test_planning_loads_no_pulumi() -> None:
+    code = "import components.config, components.planner, sys; sys.exit('pulumi' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[2], check=True)
