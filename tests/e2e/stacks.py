@@ -35,7 +35,9 @@ class CommandError(AssertionError):
     """A command did not end as the test expects."""
 
     def __init__(self, run: Run, expected: str) -> None:
-        super().__init__(f"{run.command} ended with {run.code} after {run.seconds:.1f} s, expected {expected}\n{run.output}")
+        super().__init__(
+            f"{run.command} ended with {run.code} after {run.seconds:.1f} s, expected {expected}\n{run.output}"
+        )
 
 
 class Stack:
@@ -107,8 +109,7 @@ class Stack:
             cwd=self.folder,
             env=self._environment,
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            capture_output=True,
             text=True,
             timeout=deadline,
             check=False,

@@ -39,8 +39,7 @@ def scale(stack: Stack, deployment: str, replicas: int) -> None:
 
 
 def size(stack: Stack, deployment: str) -> int | None:
-    found = client(stack.namespace).get(Deployment, deployment)
-    return found.spec.replicas if found.spec is not None else None
+    return client(stack.namespace).get(Deployment, deployment).spec.replicas
 
 
 def test_a_rollback_at_peak_never_has_fewer_pods_than_the_peak_needs(stack: Callable[..., Stack], port: int) -> None:

@@ -7,7 +7,6 @@ from collections.abc import Callable
 
 from lightkube import ApiError
 from lightkube.models.meta_v1 import ObjectMeta
-from lightkube.models.policy_v1 import Eviction
 from lightkube.resources.core_v1 import Pod, PodEviction
 
 from bench import watch
@@ -41,11 +40,12 @@ def evict_one(namespace: str, color: str) -> None:
     while True:
         try:
             here.create(PodEviction(metadata=ObjectMeta(name=name)), name)
-            return
         except ApiError as error:
             if error.status.code != 429 or time.monotonic() > deadline:
                 raise
-        time.sleep(0.5)
+            time.sleep(0.5)
+        else:
+            return
 
 
 def test_a_canary_is_promoted_at_full_size_while_pods_are_evicted(stack: Callable[..., Stack], port: int) -> None:

@@ -20,37 +20,26 @@ from engine.state import Codec, Resource, salt_of
 from engine.values import Secret
 
 GOLDEN = Path(__file__).with_name("golden")
-_IMAGES = {
-    "registry.local/demo:v1": "registry.local/podinfo:6.9.0",
-    "registry.local/demo:v2": "registry.local/podinfo:6.9.1",
-}
-_VOLATILE = {
-    "uid",
-    "resourceVersion",
-    "creationTimestamp",
-    "clusterIP",
-    "clusterIPs",
-    "__fieldManager",
-    "status",
-    "time",
-}
+_DEMO, _PODINFO = "registry.local/demo:", "registry.local/podinfo:"
+_TAGS = {"v1": "6.9.0", "v2": "6.9.1"}
+_VOLATILE = frozenset(
+    ["uid", "resourceVersion", "creationTimestamp", "clusterIP", "clusterIPs", "__fieldManager", "status", "time"]
+)
 _CLOCK = {"created", "modified", "source_position", "stack_trace"}
 
 
 def adapted(text: str) -> str:
     """Carry a recorded text over to our cluster's image."""
-    for recorded, ours in _IMAGES.items():
-        text = text.replace(recorded, ours)
-    return text.replace("registry.local/demo:", "registry.local/podinfo:").replace("8080", "9898")
+    for tag, ours in _TAGS.items():
+        text = text.replace(_DEMO + tag, _PODINFO + ours)
+    return text.replace(_DEMO, _PODINFO).replace("8080", "9898")
 
 
 def adapted_program(text: str) -> str:
     """Carry a recorded program over: its tags v1 and v2 become podinfo's."""
     tags = "dict(v1='6.9.0', v2='6.9.1')"
-    text = text.replace("registry.local/demo:{image}", f"registry.local/podinfo:{{{tags}.get(image, image)}}")
-    text = text.replace(
-        "registry.local/demo:{tags[color]}", f"registry.local/podinfo:{{{tags}.get(tags[color], tags[color])}}"
-    )
+    for tag in ("image", "tags[color]"):
+        text = text.replace(f"{_DEMO}{{{tag}}}", f"{_PODINFO}{{{tags}.get({tag}, {tag})}}")
     return text.replace("8080", "9898")
 
 

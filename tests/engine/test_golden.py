@@ -207,6 +207,11 @@ def test_drift_is_found_by_refresh_and_mended(stack: ClusterStack) -> None:
     assert stack.get("service", "probe")["spec"]["selector"]["color"] == "green"
 
 
+def deleted(text: str) -> list[str]:
+    """Return the names of the resources that a run deleted, in order."""
+    return [line.split()[2] for line in text.splitlines() if re.search(r" deleted \(", line)]
+
+
 def test_destroyed(stack: ClusterStack) -> None:
     result = stack.project.must("destroy", "--yes", "--skip-preview")
     assert result.section("Resources") == ["    - 9 deleted"]

@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar, cast
+
+from lightkube.core.dictmixin import DictMixin
 
 from components.color import Color, Role
 from components.plan import AppPlan, ColorPlan, Component
+
+Kind = TypeVar("Kind", bound=DictMixin)
+
+
+def an(kind: type[Kind], data: dict[str, Any]) -> Kind:
+    """Make a Kubernetes object as a client would read it."""
+    return cast("Kind", kind.from_dict(data))
 
 
 def color_plan(color: Color, role: Role, *, replicas: int = 3, template: str = "", hpa: bool = False) -> ColorPlan:

@@ -17,7 +17,7 @@ from components.color import Color, Role
 from components.errors import NoEndpointsError, NotReadyError, NotSeenError
 from components.kube import Endpoint
 from components.plan import Component
-from tests.unit.plans import app_plan, color_plan
+from tests.unit.plans import an, app_plan, color_plan
 
 REVISION = {"deployment.kubernetes.io/revision": "1"}
 
@@ -37,7 +37,7 @@ class World:
     async def service(self, _: str) -> Service | None:
         if self.live is None:
             return None
-        return Service.from_dict({"metadata": {"name": "web", "annotations": {"cutover/active": self.live}}})
+        return an(Service, {"metadata": {"name": "web", "annotations": {"cutover/active": self.live}}})
 
     async def deployment(self, name: str) -> Deployment | None:
         if name not in self.sizes:
@@ -51,18 +51,18 @@ class World:
         }
         metadata = {"name": name, "generation": 1, "annotations": self.memory.get(name, {}) | REVISION}
         spec = {"replicas": size, "selector": {}, "template": {}}
-        return Deployment.from_dict({"metadata": metadata, "spec": spec, "status": status})
+        return an(Deployment, {"metadata": metadata, "spec": spec, "status": status})
 
     async def replica_sets(self, labels: Mapping[str, str]) -> list[ReplicaSet]:
         status = {"replicas": 0, "availableReplicas": self._ready(f"web-{labels['color']}")}
         metadata = {"annotations": REVISION}
-        return [ReplicaSet.from_dict({"metadata": metadata, "spec": {"selector": {}}, "status": status})]
+        return [an(ReplicaSet, {"metadata": metadata, "spec": {"selector": {}}, "status": status})]
 
     async def size(self, name: str) -> int | None:
         return self.sizes.get(name)
 
     async def pods(self, labels: Mapping[str, str]) -> list[Pod]:
-        return [Pod.from_dict({"metadata": {"name": name}}) for name in self._pods(f"web-{labels['color']}")]
+        return [an(Pod, {"metadata": {"name": name}}) for name in self._pods(f"web-{labels['color']}")]
 
     async def endpoints(self, service: str) -> list[Endpoint]:
         if service != "web":

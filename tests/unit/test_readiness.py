@@ -11,18 +11,20 @@ from lightkube.resources.core_v1 import Pod
 
 from components.errors import NotReadyError
 from components.readiness import judge, wait_until_ready
+from tests.unit.plans import an
 
 REVISION = {"deployment.kubernetes.io/revision": "2"}
 READY = {"observedGeneration": 2, "replicas": 3, "updatedReplicas": 3, "readyReplicas": 3, "availableReplicas": 3}
 
 
 def deployment(**status: Any) -> Deployment:
-    return Deployment.from_dict(
+    return an(
+        Deployment,
         {
             "metadata": {"name": "web-green", "generation": 2, "annotations": REVISION},
             "spec": {"replicas": 3, "selector": {}, "template": {}},
             "status": READY | status,
-        }
+        },
     )
 
 
@@ -30,7 +32,7 @@ def replica_set(available: int = 3) -> ReplicaSet:
     labels = {"pod-template-hash": "present"}
     metadata = {"name": "web-green-2", "annotations": REVISION, "labels": labels}
     status = {"replicas": 3, "availableReplicas": available}
-    return ReplicaSet.from_dict({"metadata": metadata, "spec": {"selector": {}}, "status": status})
+    return an(ReplicaSet, {"metadata": metadata, "spec": {"selector": {}}, "status": status})
 
 
 def pod(
@@ -38,11 +40,12 @@ def pod(
 ) -> Pod:
     state = {"waiting": {"reason": waiting[0], "message": waiting[1]}} if waiting else {"running": {}}
     status = {"name": "app", "state": state, "image": "", "imageID": "", "ready": waiting is None, "restartCount": 0}
-    return Pod.from_dict(
+    return an(
+        Pod,
         {
             "metadata": {"name": "web-green-1", "labels": {"pod-template-hash": template}},
             "status": {"conditions": [condition] if condition else [], "containerStatuses": [status]},
-        }
+        },
     )
 
 
