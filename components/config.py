@@ -27,9 +27,8 @@ def load(values: Mapping[str, Any]) -> Settings:
     Raises:
         ConfigError: something in it cannot be; it holds every problem.
     """
-    problems = [*rules.names_clash(values.get("apps"))]
-    rest = copy.deepcopy(dict(values))
-    settings = None
+    problems: list[Problem] = []
+    rest, settings = copy.deepcopy(dict(values)), None
     while settings is None:
         try:
             settings = Settings.model_validate(rest)
@@ -38,9 +37,13 @@ def load(values: Mapping[str, Any]) -> Settings:
             # keys together are seen to in the same run.
             details = error.errors(include_url=False)
             _add(problems, [problem for detail in details for problem in _explained(detail)])
+            before = copy.deepcopy(rest)
             for detail in details:
                 _take_out(rest, detail)
+            if rest == before:
+                raise ConfigError(problems) from None
     _add(problems, rules.broken(settings, unread=bool(_names(values) - settings.apps.keys())))
+    problems += rules.names_clash(values.get("apps"))
     if problems:
         raise ConfigError(sorted(problems, key=lambda problem: [str(part) for part in problem.path]))
     return settings

@@ -20,7 +20,7 @@ from lightkube.core.exceptions import ConfigError as KubeConfigError
 from lightkube.core.resource import NamespacedResource
 from lightkube.models.autoscaling_v1 import ScaleSpec
 from lightkube.resources.apps_v1 import Deployment, DeploymentScale, ReplicaSet
-from lightkube.resources.core_v1 import Pod, Service
+from lightkube.resources.core_v1 import Event, Pod, Service
 from lightkube.resources.discovery_v1 import EndpointSlice
 from lightkube.types import PatchType
 
@@ -116,6 +116,20 @@ class Cluster:
             for piece in slices
             for endpoint in piece.endpoints or []
         ]
+
+    async def last_warning(self, pod: str) -> str:
+        """Return the message of the newest Warning event of a pod; "" when there is none, or events are not ours."""
+
+        async def read() -> list[Event]:
+            fields = {"involvedObject.name": pod, "type": "Warning"}
+            return [event async for event in self._client.list(Event, fields={**fields})]
+
+        try:
+            events = await self._patiently(read)
+        except ApiError:
+            return ""
+        newest = max(events, key=lambda event: str(event.lastTimestamp or event.eventTime or ""), default=None)
+        return (newest and newest.message) or ""
 
     async def log_tail(self, pod: str, container: str, lines: int = 5) -> list[str]:
         """Return the last lines that a container wrote; none when there is no log to read."""

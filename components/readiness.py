@@ -8,8 +8,9 @@ provider/pkg/await/deployment.go).
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lightkube.models.apps_v1 import DeploymentStatus
 from lightkube.models.core_v1 import ContainerStatus
@@ -35,6 +36,7 @@ PATIENCE_SECONDS = {
     "FailedCreate": 8.0,
     "Unschedulable": 20.0,
     "ProgressDeadlineExceeded": 0.0,
+    "NotReady": math.inf,
 }
 
 Say = Callable[[str], None]
@@ -94,7 +96,11 @@ async def look(cluster: Cluster, name: str, labels: dict[str, str]) -> Progress:
     deployment = await cluster.deployment(name)
     if deployment is None:
         return Progress(0, 1, done=False, troubles=())
-    return judge(deployment, await cluster.replica_sets(labels), await cluster.pods(labels))
+    pods = await cluster.pods(labels)
+    progress = judge(deployment, await cluster.replica_sets(labels), pods)
+    if progress.done or progress.troubles:
+        return progress
+    return replace(progress, troubles=tuple(await _not_ready(cluster, pods)))
 
 
 async def wait_until_ready(
@@ -124,12 +130,22 @@ async def wait_until_ready(
         since = {trouble.reason: since.get(trouble.reason, now) for trouble in progress.troubles}
         lasting = [t for t in progress.troubles if now - since[t.reason] >= PATIENCE_SECONDS[t.reason]]
         if lasting or now >= deadline:
-            reasons = await _explain(cluster, lasting or progress.troubles) or [
-                f"After {seconds:.0f} s its readiness probe has not passed on every pod."
-            ]
+            reasons = [] if lasting else [f"That is so after {seconds:.0f} s."]
+            reasons += await _explain(cluster, [*lasting, *progress.troubles])
             raise NotReadyError(app, name, ready=progress.available, wanted=progress.wanted, reasons=reasons)
         say(str(progress))
         await asyncio.sleep(POLL_SECONDS)
+
+
+async def _not_ready(cluster: Cluster, pods: Sequence[Pod]) -> list[Trouble]:
+    """Return what Kubernetes last warned of a pod that runs and is not ready: which probe fails, and how."""
+    for pod in pods:
+        conditions = (pod.status and pod.status.conditions) or []
+        name = _meta(pod).name or ""
+        if any(condition.type == "Ready" and condition.status != "True" for condition in conditions):
+            warning = await cluster.last_warning(name)
+            return [Trouble("NotReady", f"Pod {name}", warning)] if warning else []
+    return []
 
 
 async def _explain(cluster: Cluster, troubles: Sequence[Trouble]) -> list[str]:

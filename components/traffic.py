@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Sequence
 
 from components.errors import NoEndpointsError, NotSeenError
 from components.kube import Cluster, names
@@ -73,28 +74,32 @@ async def drain(seconds: int, say: Say) -> None:
 
 
 async def recycle(cluster: Cluster, color: ColorPlan, *, say: Say, warn: Say) -> None:
-    """End the pods of a warm idle color one by one, each after the one before has been replaced.
+    """End the pods of a warm idle color one by one (of a large color, a tenth at a time), each once replaced.
 
     A replacement that does not become ready is a warning, never a failure: traffic has left this color.
     """
     pods = sorted(names(await cluster.pods(color.labels)))
     full = await ready_endpoints(cluster, color)
-    for number, pod in enumerate(pods, 1):
-        say(f"ending pod {number} of {len(pods)}, to end its open connections")
-        await cluster.delete_pod(pod)
+    step = max(1, len(pods) // 10)
+    for first in range(0, len(pods), step):
+        ending = pods[first : first + step]
+        left = len(pods) - first - len(ending)
+        say(f"ending {len(ending)} of its {len(pods)} pods to end their open connections, {left} to follow")
+        for pod in ending:
+            await cluster.delete_pod(pod)
         give_up = _now() + RECYCLE_SECONDS
-        while await _without(cluster, color, pod) < full:
+        while await _ready_without(cluster, color, ending) < full:
             if _now() >= give_up:
                 warn(
-                    f"{color.name} is not back at {full} ready pods {RECYCLE_SECONDS:.0f} s after {pod} was ended; "
-                    f"{len(pods) - number} of its pods keep the connections they have"
+                    f"{color.name} is not back at {full} ready pods {RECYCLE_SECONDS:.0f} s after {', '.join(ending)} "
+                    f"ended; {left} of its pods keep the connections they have"
                 )
                 return
             await asyncio.sleep(POLL_SECONDS)
 
 
-async def _without(cluster: Cluster, color: ColorPlan, pod: str) -> int:
-    return sum(endpoint.ready and endpoint.pod != pod for endpoint in await cluster.endpoints(color.name))
+async def _ready_without(cluster: Cluster, color: ColorPlan, ending: Sequence[str]) -> int:
+    return sum(endpoint.ready and endpoint.pod not in ending for endpoint in await cluster.endpoints(color.name))
 
 
 async def _describe(cluster: Cluster, app: AppPlan, serving: set[str]) -> str:

@@ -172,7 +172,7 @@ class Display:
         """Return the status of a row: `creating (3s)`, `created (0.05s)`, `**creating failed**`."""
         planned, doing, done = _WORDS[row.op]
         if row.failed:
-            return f"**{doing or self.action.doing} failed**"
+            return f"**{doing.split(maxsplit=1)[0] if doing else self.action.doing} failed**"
         if row.op is Op.SAME:
             return ""
         if self.dry_run:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import replace
+from typing import Final
 
 from engine.display import Display, Severity
 from engine.errors import StepError
@@ -16,6 +17,13 @@ from engine.steps import Op, Step
 from engine.urn import is_provider
 from engine.values import UNKNOWN, Properties
 from engine.wire import secret
+
+
+_PROTECTED: Final = (
+    'resource "{urn}" cannot be deleted\nbecause it is protected. To unprotect the resource, either remove the '
+    "`protect` flag from the resource in your Pulumi program and run `pulumi up`, or use the command:\n"
+    "`pulumi state unprotect '{urn}'`"
+)
 
 
 class Executor:
@@ -133,6 +141,8 @@ class Executor:
 
     def _delete(self, step: Step) -> None:
         old = _old(step)
+        if old.protect and step.op is Op.DELETE:
+            raise StepError(old.urn, _PROTECTED.format(urn=old.urn))
         args = HookArgs(urn=old.urn, id=old.id, old_inputs=old.inputs, old_outputs=old.outputs)
         self._hooks_of(old, "BeforeDelete", args)
         if _is_ours(old) and not step.forget and not self._dry_run:

@@ -338,17 +338,7 @@ class Planner:
         gone = {step.urn for step in doomed} | {resource.urn for resource in self._deleted}
         for step in doomed:
             step.forget = step.resource.deleted_with in gone
-            if step.op is not Op.REMOVE_PENDING_REPLACE and step.resource.protect:
-                self._refuse(step.urn, protected_message(step.urn))
         return delete_rounds(doomed)
-
-
-def protected_message(urn: str) -> str:
-    return (
-        f'resource "{urn}" cannot be deleted\nbecause it is protected. To unprotect the resource, either remove the '
-        "`protect` flag from the resource in your Pulumi program and run `pulumi up`, or use the command:\n"
-        f"`pulumi state unprotect '{urn}'`"
-    )
 
 
 def delete_rounds(steps: Iterable[Step]) -> list[list[Step]]:

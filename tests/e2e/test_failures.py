@@ -76,7 +76,7 @@ def too_big() -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("overlay", "told"),
     [
-        (crash, ["CrashLoopBackOff", "unknown flag: --no-such-flag"]),
+        (crash, ["CrashLoopBackOff", "Its last log lines:", "--port"]),
         (no_secret, ["CreateContainerConfigError", 'secret "missing" not found']),
         (too_big, ["Unschedulable", "Insufficient cpu"]),
     ],
@@ -93,7 +93,9 @@ def test_what_keeps_a_color_from_being_ready_is_named(
 
 def test_a_readiness_probe_that_never_passes_fails_at_the_deadline(stack: Callable[..., Stack]) -> None:
     web = stack({"web": blue_green(replicas=1, progressDeadlineSeconds=10, colors={"green": unready()})})
-    assert "ProgressDeadlineExceeded" in web.fail_up(deadline=90).output
+    failure = web.fail_up(deadline=90).output
+    assert "web-green has 0 of 1 pods ready" in failure
+    assert "Readiness probe failed: HTTP probe failed with statuscode: 503" in failure
 
 
 def test_a_quota_that_forbids_pods_is_named(stack: Callable[..., Stack]) -> None:

@@ -125,6 +125,23 @@ def _managers(entries: list[dict[str, Any]]) -> list[Any]:
     )
 
 
+def differences(ours: Any, expected: Any, where: str = "") -> list[str]:
+    """Return each place where two values differ, one line each."""
+    if isinstance(ours, dict) and isinstance(expected, dict):
+        return [
+            line
+            for key in sorted({*ours, *expected})
+            for line in differences(ours.get(key), expected.get(key), f"{where} {key}")
+        ]
+    if isinstance(ours, list) and isinstance(expected, list) and len(ours) == len(expected):
+        return [
+            line
+            for index, (one, other) in enumerate(zip(ours, expected, strict=True))
+            for line in differences(one, other, f"{where}[{index}]")
+        ]
+    return [] if ours == expected else [f"{where.strip()}: {ours!r} instead of {expected!r}"]
+
+
 def planned(document: dict[str, Any]) -> set[tuple[str, str, str]]:
     """Return what a `preview --json` announces: operation, resource, changed paths with their kind."""
     return {

@@ -12,7 +12,17 @@ import pytest
 
 from tests.engine.cluster_stack import ClusterStack
 from tests.engine.projects import Result
-from tests.engine.recordings import GOLDEN, adapted, comparable, final_rows, planned, read, recorded, settled
+from tests.engine.recordings import (
+    GOLDEN,
+    adapted,
+    comparable,
+    differences,
+    final_rows,
+    planned,
+    read,
+    recorded,
+    settled,
+)
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 
@@ -51,7 +61,7 @@ def check_state(stack: ClusterStack, name: str) -> None:
             # The words for an image that cannot be had are the container runtime's, and the registry's state.
             fields["init_errors"] = [error.split("[app]")[0] for error in fields["init_errors"]]
         _hide_tokens(resources)
-    assert ours == expected
+    assert differences(ours, expected) == []
 
 
 def _hide_tokens(value: Any) -> None:

@@ -81,6 +81,9 @@ class World:
     async def remember(self, name: str, annotations: dict[str, str]) -> None:
         self.memory[name] = annotations
 
+    async def last_warning(self, _: str) -> str:
+        return ""
+
     async def log_tail(self, *_: Any) -> list[str]:
         return []
 

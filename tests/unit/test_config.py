@@ -524,6 +524,10 @@ def test_reports_all_at_once() -> None:
     assert keys(values | {"imageTag": "v1"})[-1] == "imageTag"
 
 
+def test_looks_at_all_of_an_app_whose_name_is_taken() -> None:
+    assert keys(stack({"web": app(), "web-blue": app(port=0)})) == ["apps.web-blue", "apps.web-blue.port"]
+
+
 def test_looks_at_all_of_an_app_whose_image_is_wrong() -> None:
     values = web(image="podinfo:1", preStop={"sleep": 60}, colors={"green": {"replicas": 2}})
 
@@ -535,7 +539,7 @@ def test_looks_at_all_of_an_app_whose_image_is_wrong() -> None:
 
 
 def test_says_nothing_that_may_follow_from_what_it_could_not_read() -> None:
-    values = stack({"api": canary(component="CanryApp")}, canaryReplicas=1)
+    values = stack({"web": app(), "api": canary(component="CanryApp")}, canaryReplicas=1)
 
     assert keys(values) == ["apps.api.component"]
 

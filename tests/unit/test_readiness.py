@@ -75,6 +75,7 @@ UNSCHEDULABLE = {
     "reason": "Unschedulable",
     "message": "0/1 nodes are available: 1 Insufficient cpu.",
 }
+UNREADY = {"type": "Ready", "status": "False", "reason": "ContainersNotReady", "message": ""}
 QUOTA = {
     "type": "ReplicaFailure",
     "status": "True",
@@ -141,10 +142,13 @@ class Stuck:
         return [replica_set(1)]
 
     async def pods(self, _: dict[str, str]) -> list[Pod]:
-        return [pod(waiting=(self.reason, "why"))] if self.reason else [pod()]
+        return [pod(waiting=(self.reason, "why"))] if self.reason else [pod(condition=UNREADY)]
 
     async def log_tail(self, *_: str) -> list[str]:
         return ["panic: no database"]
+
+    async def last_warning(self, _: str) -> str:
+        return "Readiness probe failed: HTTP probe failed with statuscode: 503"
 
 
 def wait(cluster: Any, seconds: float) -> None:
@@ -165,6 +169,6 @@ def test_a_cause_that_may_heal_is_waited_for_until_its_patience_ends(monkeypatch
     assert failed.value.ready == 1
 
 
-def test_without_a_cause_the_deadline_says_that_probes_did_not_pass() -> None:
-    with pytest.raises(NotReadyError, match="readiness probe has not passed"):
+def test_a_pod_that_runs_and_is_not_ready_tells_its_probe() -> None:
+    with pytest.raises(NotReadyError, match=r"Pod web-green-1: NotReady \(Readiness probe failed: .*503"):
         wait(Stuck(None), seconds=0.1)
