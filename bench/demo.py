@@ -34,7 +34,7 @@ RATE = 200
 CLIENTS = 8
 WATCHED = 5
 """Seconds for which the canary's share is counted."""
-CALM = 2
+CALM = 1
 """Seconds of traffic before the first command of a scene and after its last."""
 
 BUILD_SECONDS = 45 * 60
@@ -140,6 +140,8 @@ def move(color: str, apps: Mapping[str, App]) -> list[Answers]:
         pulumi("up", "--yes")
     for app in apps.values():
         tell(app, seen[app.name])
+        if seen[app.name].records[-1].version != app.tags[color]:
+            raise BenchError(f"`up` said that it was done, yet clients of {app.name} do not get {app.tags[color]}.")
         for switch in seen[app.name].switches():
             console.print(
                 f"From {switch.old} to {switch.new} {switch.at - began:.1f} s after `up` began; "

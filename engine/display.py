@@ -117,7 +117,8 @@ class Display:
     def ended(self, step: Step, *, failed: bool = False) -> None:
         with self._lock:
             row = self.rows[step.urn]
-            row.ended = time.monotonic()
+            # The stack itself is under way as long as the run is.
+            row.ended = None if step.urn == self.root and not failed else time.monotonic()
             row.failed = failed
             row.diff = step.diff if step.diff.detailed else row.diff
             if self.action is Action.REFRESH:
@@ -153,6 +154,8 @@ class Display:
 
     def close(self) -> None:
         """Show what is left to show: diagnostics, outputs, counts."""
+        if (root := self.rows.get(self.root)) and root.ended is None:
+            root.ended = time.monotonic()
 
     def _changed(self, row: Row) -> None:
         """Show a row anew."""
@@ -304,6 +307,7 @@ class PlainDisplay(Display):
 
     def close(self) -> None:
         with self._lock:
+            super().close()
             self._closed.set()
             root = self.rows.get(self.root)
             if root:
@@ -329,8 +333,8 @@ class DiffDisplay(PlainDisplay):
 
     def _changed(self, row: Row) -> None:
         step = row.step
-        same_ = row.op is Op.SAME and step.urn != self.root
-        if step.hidden or same_ or step.urn in self._shown or (self.dry_run and row.ended is None):
+        planned = self.dry_run and row.ended is None
+        if step.hidden or step.urn in self._shown or (step.urn != self.root and (row.op is Op.SAME or planned)):
             return
         if row.op in (Op.CREATE_REPLACEMENT, Op.DELETE_REPLACED):
             return

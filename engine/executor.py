@@ -18,7 +18,6 @@ from engine.urn import is_provider
 from engine.values import UNKNOWN, Properties
 from engine.wire import secret
 
-
 _PROTECTED: Final = (
     'resource "{urn}" cannot be deleted\nbecause it is protected. To unprotect the resource, either remove the '
     "`protect` flag from the resource in your Pulumi program and run `pulumi up`, or use the command:\n"

@@ -44,6 +44,7 @@ class LiveDisplay(Display):
 
     def close(self) -> None:
         with self._lock:
+            super().close()
             self._live.vertical_overflow = "visible"
             self._live.stop()
         self._console.print()
@@ -74,7 +75,7 @@ class LiveDisplay(Display):
             for urn, lead in _tree(shown):
                 row = shown[urn]
                 style = "red" if row.failed else _STYLES[MARKS[row.op]]
-                busy = row.ended is None and not self.dry_run
+                busy = row.ended is None and not self.dry_run and row.op is not Op.SAME
                 table.add_row(
                     self._spinner if busy else Text(MARKS[row.op], style),
                     Text(lead + urn.type),

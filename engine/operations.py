@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -170,6 +172,8 @@ class Run:
                 show=lambda line: self._display.diagnostic("", Severity.INFO, line),
             )
             self._interrupts.kill = program.kill
+            # The provider's client library loads while the program loads its own.
+            threading.Thread(target=importlib.import_module, args=("engine.kubernetes.provider",), daemon=True).start()
             try:
                 code = self._watch(deployment, program)
             finally:

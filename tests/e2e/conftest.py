@@ -42,20 +42,15 @@ def port() -> int:
 
 @pytest.fixture
 def stack(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Callable[..., Stack]]:
-    """Make the test's stack: `stack({"web": blue_green(port)}, canaryReplicas=1)`; it is destroyed afterwards."""
+    """Make the test's stack: `stack({"web": blue_green(port)}, canaryReplicas=1)`; its namespace goes afterwards."""
     name = re.sub(r"[^a-z0-9]+", "-", request.node.name.lower().removeprefix("test_"))
     namespace = f"e2e-{name[:45].strip('-')}"
     remove_namespace(namespace)
-    made: list[Stack] = []
 
     def make(apps: dict[str, Any], **position: Any) -> Stack:
-        made.append(Stack(tmp_path, namespace, apps, **position))
-        return made[-1]
+        return Stack(tmp_path, namespace, apps, **position)
 
     yield make
-    for each in made:
-        each.attempt("cancel", "--yes")
-        each.attempt("destroy", "--yes", deadline=120)
     remove_namespace(namespace)
 
 

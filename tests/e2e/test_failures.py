@@ -12,7 +12,7 @@ from lightkube.resources.core_v1 import Namespace, ResourceQuota, Service
 
 from bench.traffic import Load, running
 from tests.e2e.conftest import blue_green, canary
-from tests.e2e.stacks import NEW, OLD, Stack, client
+from tests.e2e.stacks import NEW, OLD, Stack, client, namespace_exists
 
 
 def selected(stack: Stack, service: str) -> str | None:
@@ -76,7 +76,7 @@ def too_big() -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("overlay", "told"),
     [
-        (crash, ["CrashLoopBackOff", "Its last log lines:", "--port"]),
+        (crash, ["CrashLoopBackOff", "Its last log lines:", "get version number"]),
         (no_secret, ["CreateContainerConfigError", 'secret "missing" not found']),
         (too_big, ["Unschedulable", "Insufficient cpu"]),
     ],
@@ -121,7 +121,7 @@ def test_all_mistakes_of_a_configuration_are_told_at_once_and_nothing_is_touched
     for words in ("gren", "canaryReplicas", "-1", "activColor", "imageTag.green", "web-blue", "nodePort"):
         assert words in failure.output
     assert "Traceback" not in failure.output
-    assert web.namespace not in {n.metadata.name for n in client("default").list(Namespace) if n.metadata}
+    assert not namespace_exists(web.namespace)
     web.write(namespace=web.namespace, apps={"web": blue_green()}, imageTag="v1")
     assert "pulumi config set --path imageTag.blue" in web.attempt("preview").output
 

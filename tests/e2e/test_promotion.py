@@ -9,7 +9,7 @@ import pytest
 
 from bench.traffic import Load, running
 from tests.e2e.conftest import blue_green
-from tests.e2e.stacks import NEW, OLD, Stack
+from tests.e2e.stacks import NEW, OLD, Stack, namespace_exists
 
 ENDING_SECONDS = 15
 """A pod that ends serves on for its preStop (5 s) and podinfo for 3 s more; about twice that."""
@@ -61,7 +61,10 @@ def test_keep_alive_clients_leave_the_old_version_when_its_pods_have_ended(
 
 
 def test_up_twice_changes_nothing_and_destroy_leaves_nothing(stack: Callable[..., Stack], port: int) -> None:
-    web = stack({"web": blue_green(port)})
+    web = stack({"web": blue_green(port, config={"data": {"GREETING": "hello"}})})
     web.up()
     assert "unchanged" in web.up("--expect-no-changes").output
     assert "unchanged" in web.run("preview", "--expect-no-changes").output
+    web.run("destroy", "--yes", deadline=120)
+    assert not namespace_exists(web.namespace)
+    assert web.run("stack", "output", "--json").output.strip() == "{}"

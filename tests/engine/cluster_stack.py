@@ -10,6 +10,7 @@ from lightkube import Client, KubeConfig
 from lightkube.core.exceptions import ApiError
 from lightkube.generic_resource import create_namespaced_resource
 from lightkube.models.meta_v1 import ObjectMeta
+from lightkube.resources.apps_v1 import Deployment
 from lightkube.resources.core_v1 import Namespace
 from lightkube.types import PatchType
 
@@ -65,8 +66,12 @@ class ClusterStack:
     def create(self, kind: str, name: str, **content: Any) -> None:
         self._client.create(KINDS[kind](metadata=ObjectMeta(name=name), **content))
 
-    def patch(self, kind: str, name: str, patch: dict[str, Any], *, manager: str = "kubectl-patch") -> None:
-        self._client.patch(KINDS[kind], name, patch, patch_type=PatchType.MERGE, field_manager=manager)
+    def patch(self, kind: str, name: str, patch: dict[str, Any]) -> None:
+        self._client.patch(KINDS[kind], name, patch, patch_type=PatchType.MERGE, field_manager="kubectl-patch")
+
+    def scale(self, name: str, replicas: int) -> None:
+        """Scale a Deployment as `kubectl scale` does: through its scale subresource."""
+        self._client.patch(Deployment.Scale, name, {"spec": {"replicas": replicas}}, field_manager="kubectl")
 
     def delete(self, kind: str, name: str) -> None:
         self._client.delete(KINDS[kind], name)

@@ -17,13 +17,23 @@ from typing import Any
 
 from engine.passphrase import Crypter
 from engine.state import Codec, Resource, salt_of
-from engine.values import Secret
+from engine.values import Secret, reveal
 
 GOLDEN = Path(__file__).with_name("golden")
 _DEMO, _PODINFO = "registry.local/demo:", "registry.local/podinfo:"
 _TAGS = {"v1": "6.9.0", "v2": "6.9.1"}
 _VOLATILE = frozenset(
-    ["uid", "resourceVersion", "creationTimestamp", "clusterIP", "clusterIPs", "__fieldManager", "status", "time"]
+    [
+        "uid",
+        "resourceVersion",
+        "creationTimestamp",
+        "clusterIP",
+        "clusterIPs",
+        "__fieldManager",
+        "status",
+        "nodePort",
+        "time",
+    ]
 )
 _CLOCK = {"created", "modified", "source_position", "stack_trace"}
 
@@ -91,7 +101,7 @@ def settled(value: Any, namespace: str) -> Any:
     """Take out of a value what differs from run to run: times, ids, made-up names, what the server chose."""
     match value:
         case Secret():
-            return {"secret": settled(value.value, namespace)}
+            return {"secret": settled(json.loads(adapted(json.dumps(reveal(value)))), namespace)}
         case {"managedFields": list() as entries, **rest}:
             return {**settled(rest, namespace), "managers": _managers(entries)}
         case dict():

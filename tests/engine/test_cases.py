@@ -24,9 +24,7 @@ SHELL: dict[str, Callable[[ClusterStack], Any]] = {
     ),
     "kubectl get service c -o json --show-managed-fields": lambda s: s.get("service", "c"),
     "kubectl get things.probe.example t -o json": lambda s: s.get("things.probe.example", "t"),
-    "kubectl scale deployment web --replicas=3": lambda s: s.patch(
-        "deployment", "web", {"spec": {"replicas": 3}}, manager="kubectl"
-    ),
+    "kubectl scale deployment web --replicas=3": lambda s: s.scale("web", 3),
     "kubectl get deployment web -o json": lambda s: s.get("deployment", "web"),
     "kubectl get configmap r -o name": lambda s: s.get("configmap", "r"),
     "kubectl delete configmap r": lambda s: s.delete("configmap", "r"),
@@ -38,7 +36,7 @@ SHELL: dict[str, Callable[[ClusterStack], Any]] = {
 @pytest.fixture
 def stack(case: str, tmp_path: Path) -> Iterator[ClusterStack]:
     made = ClusterStack(tmp_path, (GOLDEN / "cases" / case / "program.py").read_text(), f"case-{case}")
-    made.project.must("config", "set", "--secret", "token", "s3cr3t")
+    made.project.must("config", "set", "--secret", "token", "s3cret")
     yield made
     made.close()
 

@@ -100,6 +100,7 @@ BROKEN: dict[str, tuple[dict[str, Any], str, str, str]] = {
         "1.10 becomes 1.1",
         "pulumi config set --path imageTag.green 1.1",
     ),
+    "a tag that is a boolean": (stack(imageTag=TAGS | {"blue": True}), "imageTag.blue", "is true; it must be", "<tag>"),
     "a tag of strange letters": (stack(imageTag=TAGS | {"blue": "a b"}), "imageTag.blue", "an image tag", "<tag>"),
     "a tag too long": (stack(imageTag=TAGS | {"blue": "a" * 129}), "imageTag.blue", "at most 128", "<tag>"),
     "an empty tag": (stack(imageTag=TAGS | {"blue": ""}), "imageTag.blue", "an image tag", "<tag>"),
@@ -416,6 +417,12 @@ BROKEN: dict[str, tuple[dict[str, Any], str, str, str]] = {
         web(tolerations=[{"tolerationSeconds": "soon"}]),
         "apps.web.tolerations[0].tolerationSeconds",
         'is "soon"; Kubernetes wants a whole number here',
+        "Pulumi.<stack>.yaml",
+    ),
+    "a boolean for Kubernetes' number": (
+        web(tolerations=[{"tolerationSeconds": True}]),
+        "apps.web.tolerations[0].tolerationSeconds",
+        "is true; Kubernetes wants a whole number here",
         "Pulumi.<stack>.yaml",
     ),
     "a sidecar called as the app": (
