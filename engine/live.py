@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-
 from rich.console import Console
 from rich.live import Live
 from rich.spinner import Spinner
@@ -68,7 +66,7 @@ class LiveDisplay(Display):
         table.add_column(no_wrap=True)
         table.add_column(no_wrap=True)
         table.add_column(no_wrap=True)
-        table.add_column(no_wrap=True, overflow="ellipsis", max_width=max(20, shutil.get_terminal_size().columns - 70))
+        table.add_column()
         table.add_row("", "[bold]Type[/]", "[bold]Name[/]", "[bold]Plan[/]" if self.dry_run else "[bold]Status[/]", "")
         with self._lock:
             shown = self._shown()
@@ -81,7 +79,8 @@ class LiveDisplay(Display):
                     Text(lead + urn.type),
                     Text(urn.name),
                     Text(self._status_of(row), style),
-                    Text(self.row_info(row), "red" if row.failed else ""),
+                    # The last column gives way when the terminal is narrow.
+                    Text(self.row_info(row), "red" if row.failed else "", no_wrap=True, overflow="ellipsis"),
                 )
         return table
 

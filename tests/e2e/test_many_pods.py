@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from bench import watch
+from bench import figures, watch
 from bench.traffic import Load, running
 from tests.e2e.conftest import blue_green
 from tests.e2e.stacks import NEW, OLD, Stack, kubeconfig
@@ -32,3 +32,5 @@ def test_promotions_of_many_pods_lose_no_request(stack: Callable[..., Stack], po
     assert counts.empty == []
     # several slices change one after the other: for a moment both colors answer, none is missing
     assert max(switch.overlap for switch in answers.switches()) < MIXED_SECONDS
+    notes = f"BlueGreenApp of {PODS} pods, two EndpointSlices; endpoints of both colors in {len(counts.mixed)} states."
+    figures.promotions("many-pods", "Promotions of 120 pods", answers, notes)

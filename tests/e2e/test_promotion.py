@@ -7,6 +7,8 @@ from collections.abc import Callable
 
 import pytest
 
+from bench import figures
+from bench.answers import Answers
 from bench.traffic import Load, running
 from tests.e2e.conftest import blue_green
 from tests.e2e.stacks import NEW, OLD, Stack, namespace_exists
@@ -15,7 +17,7 @@ ENDING_SECONDS = 15
 """A pod that ends serves on for its preStop (5 s) and podinfo for 3 s more; about twice that."""
 
 
-def promote_back_and_forth(stack: Stack, port: int, times: int) -> None:
+def promote_back_and_forth(stack: Stack, port: int, times: int) -> Answers:
     """Promote `times` times under 200 requests a second, and see that no request is lost and none goes back."""
     with running(Load(f"http://127.0.0.1:{port}/version", seconds=3600, count=1_000_000), "promotion") as traffic:
         for number in range(times):
@@ -26,6 +28,7 @@ def promote_back_and_forth(stack: Stack, port: int, times: int) -> None:
     seen = [(switch.old, switch.new) for switch in answers.switches()]
     assert seen == [((OLD, NEW), (NEW, OLD))[number % 2] for number in range(times)]
     assert [switch.stragglers for switch in answers.switches()] == [0] * times
+    return answers
 
 
 def test_promotions_lose_no_request(stack: Callable[..., Stack], port: int) -> None:
@@ -38,7 +41,8 @@ def test_promotions_lose_no_request(stack: Callable[..., Stack], port: int) -> N
 def test_a_hundred_promotions_lose_no_request(stack: Callable[..., Stack], port: int) -> None:
     web = stack({"web": blue_green(port)})
     web.up()
-    promote_back_and_forth(web, port, 100)
+    answers = promote_back_and_forth(web, port, 100)
+    figures.promotions("promotions", "A hundred promotions", answers, "BlueGreenApp of 3 pods, NodePort, no router.")
 
 
 def test_keep_alive_clients_leave_the_old_version_when_its_pods_have_ended(
