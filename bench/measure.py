@@ -51,7 +51,7 @@ class Run:
 def main() -> None:
     try:
         read([sys.executable, "-m", "cluster", "up"], DEADLINE, ADVICE)
-        read(["./pulumiw", "stack", "select", "dev"], DEADLINE, ADVICE)
+        read(["./pulumiw", "stack", "select", "dev", "--create"], DEADLINE, ADVICE)
         read(["./pulumiw", "up", "--yes"], DEADLINE, ADVICE)
         rows = [row(what, runs) for what, runs in measurements()]
     except BenchError as error:

@@ -64,19 +64,23 @@ class Checks:
             NotSeenError: the live Service's endpoints show something else.
         """
         active, other = self.plan.active, self.plan.other
-        seconds = await traffic.see_moved(self.cluster, self.plan)
-        if await self._remember(active, served=self._template(active), live=True):
-            self.say(None, f"traffic seen on {active.color} after {seconds:.1f} s")
+        if await self._memory(active) != _memory_of(self._template(active), live=True):
+            await traffic.see_arrived(self.cluster, self.plan)
+            self.say(None, f"traffic seen on {active.color}")
+        if self.plan.component is Component.BLUE_GREEN:
+            await traffic.see_left(self.cluster, self.plan)
+        await self._remember(active, served=self._template(active), live=True)
         memory = await self._memory(other)
         if other.role is Role.IDLE and LIVE in memory:
             await self._empty(other, memory[SERVED])
             await self._remember(other, served=memory[SERVED], live=False)
 
     async def settled(self) -> None:
-        """See an idle color at its size. One that has served may be ill; a newly staged one may not.
+        """See an idle color at its size, without traffic. One that has served may be ill; a newly staged one may not.
 
         Raises:
             NotReadyError: a template that never served cannot become ready.
+            NotSeenError: the live Service's endpoints still hold pods of it.
         """
         other = self.plan.other
         if other.role is not Role.IDLE:
@@ -86,6 +90,8 @@ class Checks:
             await self._warn_if_ill(other)
         else:
             await self._wait(other)
+        if self.plan.component is Component.CANARY:
+            await traffic.see_left(self.cluster, self.plan)
 
     async def _ready_to_serve(self, color: ColorPlan, live: str | None) -> None:
         """A color that carries the traffic already is only looked at: what ails it must not stop its own cure."""
@@ -155,10 +161,11 @@ class Checks:
         annotations = (deployment and deployment.metadata and deployment.metadata.annotations) or {}
         return {key: value for key, value in annotations.items() if key in {SERVED, LIVE}}
 
-    async def _remember(self, color: ColorPlan, *, served: str, live: bool) -> bool:
-        """Note that a color has served, and whether it is live; return whether that is news."""
-        memory = {SERVED: served} | ({LIVE: "true"} if live else {})
-        if await self._memory(color) == memory:
-            return False
-        await self.cluster.remember(color.name, memory)
-        return True
+    async def _remember(self, color: ColorPlan, *, served: str, live: bool) -> None:
+        memory = _memory_of(served, live=live)
+        if await self._memory(color) != memory:
+            await self.cluster.remember(color.name, memory)
+
+
+def _memory_of(served: str, *, live: bool) -> dict[str, str]:
+    return {SERVED: served, LIVE: "true"} if live else {SERVED: served}

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from components.errors import NoEndpointsError, NotSeenError
 from components.kube import Cluster, names
-from components.plan import AppPlan, ColorPlan, Component
+from components.plan import AppPlan, ColorPlan
 from components.readiness import Say
 
 SEEN_SECONDS = 30.0
@@ -41,26 +41,34 @@ async def await_endpoints(cluster: Cluster, app: AppPlan, color: ColorPlan, want
         await asyncio.sleep(POLL_SECONDS)
 
 
-async def see_moved(cluster: Cluster, app: AppPlan) -> float:
-    """Wait until the live Service's endpoints show the move, and return the seconds it took.
-
-    A BlueGreenApp has moved when they are ready pods of the active color and no others; a CanaryApp when every pod of
-    the active color is among them.
+async def see_arrived(cluster: Cluster, app: AppPlan) -> None:
+    """Wait until the live Service's endpoints hold every pod of the active color, ready.
 
     Raises:
-        NotSeenError: they still show something else after `SEEN_SECONDS`.
+        NotSeenError: they still do not after `SEEN_SECONDS`.
     """
-    started = _now()
+    await _see(cluster, app, lambda active, serving: bool(active) and active <= serving)
+
+
+async def see_left(cluster: Cluster, app: AppPlan) -> None:
+    """Wait until the live Service's endpoints hold no ready pod but those of the active color.
+
+    There may be none at all: a live color that is down has not lost its place.
+
+    Raises:
+        NotSeenError: they still do after `SEEN_SECONDS`.
+    """
+    await _see(cluster, app, lambda active, serving: serving <= active)
+
+
+async def _see(cluster: Cluster, app: AppPlan, holds: Callable[[set[str], set[str]], bool]) -> None:
+    give_up = _now() + SEEN_SECONDS
     while True:
         active = names(await cluster.pods(app.active.labels))
         serving = {endpoint.pod for endpoint in await cluster.endpoints(app.name) if endpoint.ready}
-        if app.component is Component.BLUE_GREEN:
-            moved = bool(serving) and serving <= active
-        else:
-            moved = bool(active) and active <= serving
-        if moved:
-            return _now() - started
-        if _now() - started >= SEEN_SECONDS:
+        if holds(active, serving):
+            return
+        if _now() >= give_up:
             found = await _describe(cluster, app, serving)
             raise NotSeenError(app.name, app.active.color, found=found, seconds=SEEN_SECONDS)
         await asyncio.sleep(POLL_SECONDS)

@@ -227,5 +227,6 @@ class Deployment:
             outputs = self._outputs if self.completed and not self.errors else {**root.outputs, **self._outputs}
             root = replace(root, outputs=outputs)
             self._journal.revise(root)
+            self.display.outputs(replace(self._steps[root.urn], new=root))
         self._journal.write()
         return root

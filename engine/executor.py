@@ -43,8 +43,10 @@ class Executor:
         try:
             self._apply(step)
         except (ProviderError, StepError) as error:
-            message = f"Preview failed: {error}" if self._dry_run else str(error)
-            self._display.diagnostic(step.urn, Severity.ERROR, message)
+            message = _explain(error)
+            self._display.diagnostic(
+                step.urn, Severity.ERROR, f"Preview failed: {message}" if self._dry_run else message
+            )
             self._display.ended(step, failed=True)
             raise StepError(step.urn, str(error), shown=True) from error
         self._display.ended(step)
@@ -179,6 +181,14 @@ class Executor:
     def _hooks_of(self, resource: Resource, phase: str, args: HookArgs) -> None:
         if names := resource.resource_hooks.get(phase):
             self._hooks.run(phase, names, args)
+
+
+def _explain(error: Exception) -> str:
+    """Return what to say about a failure: with several reasons, each on a line of its own, as the CLI does."""
+    if not isinstance(error, PartialFailureError) or not error.reasons:
+        return str(error)
+    count = len(error.reasons)
+    return f"{count} error{'s' * (count > 1)} occurred:\n" + "\n".join(f"\t* {reason}" for reason in error.reasons)
 
 
 def _is_ours(old: Resource) -> bool:

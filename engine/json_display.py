@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, Final, TextIO
+from typing import Any, TextIO
 
 from engine.config import setting
 from engine.display import Action, Display, Row, Severity
@@ -17,19 +17,18 @@ from engine.urn import Urn
 from engine.values import Secret, Unknown, Value
 from engine.wire import SECRET, SIGNATURE, UNKNOWN_TEXT
 
-_HIDDEN: Final = {SIGNATURE: SECRET, "ciphertext": "[secret]"}
-
 
 class _Blind(Codec):
-    """Writes resources as state does, with secrets hidden and unknowns spelled."""
+    """Writes resources as state does, with unknowns spelled and `hidden` in the place of secrets."""
 
-    def __init__(self) -> None:
+    def __init__(self, hidden: str | dict[str, str]) -> None:
         super().__init__(None)
+        self._hidden = hidden
 
     def value(self, value: Value) -> Any:
         match value:
             case Secret():
-                return dict(_HIDDEN)
+                return self._hidden
             case Unknown():
                 return UNKNOWN_TEXT
             case _:
@@ -42,7 +41,7 @@ class JsonPreview(Display):
     def __init__(self, action: Action, stack: str, root: Urn, *, dry_run: bool, out: TextIO = sys.stdout) -> None:
         super().__init__(action, stack, root, dry_run=dry_run)
         self._out = out
-        self._codec = _Blind()
+        self._codec = _Blind("[secret]")
         self._steps: list[dict[str, Any]] = []
         self._messages: list[dict[str, Any]] = []
 
@@ -94,7 +93,7 @@ class JsonEvents(Display):
     def __init__(self, action: Action, stack: str, root: Urn, *, dry_run: bool, out: TextIO = sys.stdout) -> None:
         super().__init__(action, stack, root, dry_run=dry_run)
         self._out = out
-        self._codec = _Blind()
+        self._codec = _Blind({SIGNATURE: SECRET, "ciphertext": "[secret]"})
         self._sequence = 0
 
     def _emit(self, kind: str, event: Mapping[str, Any]) -> None:

@@ -252,7 +252,7 @@ class Run:
     def _recorded(self) -> Iterator[None]:
         """Show the run from beginning to end and, when it is not a preview, write its history."""
         started = time.time()
-        entry = history_entry(self._display.action, self._session.config.raw, started)
+        entry = history_entry(self._display.action, self._session.message, self._session.config.raw, started)
         self._display.open()
         result = "failed"
         try:

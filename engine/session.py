@@ -26,6 +26,8 @@ class Session:
         self.file = workspace.stack(stack)
         self.target = Target(self.file.name, self.project.name)
         self.config = StackConfig(self.project, self.file.name, config_file)
+        self.message = ""
+        """What the user says about the update; kept in the history."""
         self._crypter: Crypter | None = None
 
     @property
@@ -75,12 +77,12 @@ def provider_config(settings: Mapping[str, Setting]) -> Callable[[str], Properti
     return of
 
 
-def history_entry(kind: str, config: Mapping[str, Any], started: float) -> dict[str, Any]:
+def history_entry(kind: str, message: str, config: Mapping[str, Any], started: float) -> dict[str, Any]:
     """Begin the history entry of an update; its result is still to be filled in."""
     return {
         "kind": kind,
         "startTime": int(started),
-        "message": "",
+        "message": message,
         "environment": {
             "exec.kind": "cli",
             "pulumi.arch": {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine()),

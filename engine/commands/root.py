@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from itertools import islice
 from pathlib import Path
 from typing import Final, NoReturn
 
@@ -38,7 +39,7 @@ def pulumi(context: click.Context, cwd: Path, *, non_interactive: bool) -> None:
 def main() -> NoReturn:
     """Run the command line and exit."""
     try:
-        pulumi(prog_name="pulumi", standalone_mode=False)
+        pulumi(_global_flags_first(sys.argv[1:]), prog_name="pulumi", standalone_mode=False)
     except click.exceptions.Exit as error:
         sys.exit(error.exit_code)
     except click.NoSuchOption as error:
@@ -52,6 +53,23 @@ def main() -> NoReturn:
     except EngineError as error:
         _fail(str(error), error.exit_code)
     sys.exit(0)
+
+
+def _global_flags_first(arguments: list[str]) -> list[str]:
+    """Let global flags stand anywhere, as with the CLI: `pulumi up --yes -C folder`."""
+    first: list[str] = []
+    rest: list[str] = []
+    remaining = iter(arguments)
+    for argument in remaining:
+        if argument == "--":
+            rest += [argument, *remaining]
+        elif argument in ("-C", "--cwd", "--color"):
+            first += [argument, *islice(remaining, 1)]
+        elif argument == "--non-interactive" or argument.startswith(("--cwd=", "--color=")):
+            first.append(argument)
+        else:
+            rest.append(argument)
+    return first + rest
 
 
 def _fail(message: str, code: int) -> NoReturn:

@@ -24,6 +24,7 @@ def run_options(command: Command) -> Command:
             stack_option,
             config_file_option,
             json_option,
+            click.option("-m", "--message", default="", help="Optional message to associate with the operation"),
             click.option("--diff", "as_diff", is_flag=True, help="Display operation as a rich diff"),
             click.option("-p", "--parallel", type=click.IntRange(min=1), default=16, show_default=True),
             click.option("--expect-no-changes", is_flag=True, help="Return an error if any changes occur"),
@@ -44,6 +45,7 @@ class Operation:
         *,
         stack: str | None,
         config_file: Path | None,
+        message: str,
         as_json: bool,
         as_diff: bool,
         parallel: int,
@@ -53,6 +55,7 @@ class Operation:
         self._shell = shell
         self._action = action
         self._session = Session(shell.workspace, stack, config_file)
+        self._session.message = message
         self._json = as_json
         self._diff = as_diff
         self._expect_no_changes = expect_no_changes

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from lightkube.resources.core_v1 import Service
 
 from cluster import Cluster
-from tests.e2e.stacks import IMAGE, Stack, remove_namespace
+from tests.e2e.stacks import IMAGE, Stack, client, remove_namespace
 
 _ports = itertools.count(30100)
 
@@ -36,8 +37,10 @@ def cluster() -> Cluster:
 
 @pytest.fixture
 def port() -> int:
-    """A NodePort that no other test uses, nor the demo."""
-    return next(_ports)
+    """A NodePort that nothing else has: no other test, not the demo, not what a test that died has left."""
+    services = client("default").list(Service, namespace="*")
+    taken = {port.nodePort for service in services for port in (service.spec and service.spec.ports) or []}
+    return next(port for port in _ports if port not in taken)
 
 
 @pytest.fixture

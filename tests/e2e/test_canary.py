@@ -95,9 +95,10 @@ def test_dropping_a_canary_takes_it_off_the_live_service(stack: Callable[..., St
     with running(Load(f"http://127.0.0.1:{port}/version", seconds=300), "drop-canary") as traffic:
         api.set("canaryReplicas", 0)
         api.up("--skip-preview")
-        time.sleep(1)
+        gone = time.monotonic()
+        time.sleep(3)
         answers = traffic.stop()
-    last = answers.last(NEW)
-    assert last is not None
-    assert answers.errors == {}
-    assert answers.records[-1].start - last.start > 0.5
+    assert not answers.errors
+    assert NEW in answers.versions
+    # the node's proxy writes its rules at most once a second
+    assert NEW not in answers.between(gone + 1).versions

@@ -39,9 +39,7 @@ class ClusterStack:
         self.project.environment["KUBECONFIG"] = kubeconfig
         self.remove_namespace()
         self._client.create(Namespace(metadata=ObjectMeta(name=namespace)))
-        self.project.must("stack", "init", "dev")
-        self.project.must("config", "set", "kubernetes:kubeconfig", kubeconfig)
-        self.project.must("config", "set", "kubernetes:namespace", namespace)
+        self.project.set(**{"kubernetes:kubeconfig": kubeconfig, "kubernetes:namespace": namespace})
 
     def remove_namespace(self, deadline: float = 60) -> None:
         end = time.monotonic() + deadline
@@ -77,6 +75,7 @@ class ClusterStack:
         self._client.delete(KINDS[kind], name)
 
     def close(self) -> None:
-        self.project.run("cancel", "--yes")
-        self.project.run("destroy", "--yes", "--skip-preview")
-        self.remove_namespace()
+        """Delete what the stack still has, and the namespace with the rest, not waiting for it."""
+        if self.project.resources:
+            self.project.run("destroy", "--yes", "--skip-preview")
+        self._client.delete(Namespace, self.namespace)

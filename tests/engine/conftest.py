@@ -35,11 +35,9 @@ class Box(pulumi.ComponentResource):
 
 @pytest.fixture
 def project(tmp_path: Path) -> Callable[[str], Project]:
-    """Make the test's project on the fake cloud, its stack `dev` initialised."""
+    """Make the test's project on the fake cloud, with its stack."""
 
     def make(program: str) -> Project:
-        made = Project(tmp_path, HEAD + program, fake=True)
-        made.must("stack", "init", "dev")
-        return made
+        return Project(tmp_path, HEAD + program, fake=True)
 
     return make

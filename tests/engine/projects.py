@@ -9,6 +9,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from engine.backend import Backend
+from engine.config import StackConfig
+from engine.project import find_project
+
+_SALT = "v1:c8aGE5pr1V4=:v1:f/JMGIWhEC4dwDM+:6x01iBBYBzzRX4+JWkyppFMzvf2YVg=="
 ROOT = Path(__file__).parents[2]
 PASSPHRASE = "golden"  # noqa: S105 - of the recordings
 _FAKE = Path(__file__).with_name("fake_cloud.py")
@@ -38,9 +43,14 @@ class Result:
 
 
 class Project:
-    """A folder with a program and one stack, `dev`; `fake` runs it on a cloud that is a folder of files."""
+    """A folder with a program and, unless `stack` is False, an empty stack `dev` in the recordings' passphrase.
 
-    def __init__(self, folder: Path, program: str, *, name: str = "probe", fake: bool = False) -> None:
+    `fake` runs it on a cloud that is a folder of files.
+    """
+
+    def __init__(
+        self, folder: Path, program: str, *, name: str = "probe", fake: bool = False, stack: bool = True
+    ) -> None:
         self.folder = folder / "project"
         self.folder.mkdir(parents=True)
         self.cloud = folder / "cloud"
@@ -56,6 +66,23 @@ class Project:
         }
         self.write(program)
         (self.folder / "Pulumi.yaml").write_text(f"name: {name}\nruntime: python\n")
+        if stack:
+            self.environment["PULUMI_STACK"] = "dev"
+            Backend(self.environment["PULUMI_BACKEND_URL"]).stack(name, "dev").create()
+            config = self.config
+            config.salt = _SALT
+            config.save()
+
+    @property
+    def config(self) -> StackConfig:
+        return StackConfig(find_project(self.folder), "dev")
+
+    def set(self, **values: str) -> None:
+        """Set config values, quicker than by the command line; `__` in a name stands for the dot of a path."""
+        config = self.config
+        for name, value in values.items():
+            config.set(*config.split(name.replace("__", "."), path=True), value, None)
+        config.save()
 
     def write(self, program: str) -> None:
         (self.folder / "__main__.py").write_text(program)
@@ -115,5 +142,5 @@ class Project:
         path = self.cloud / "log"
         return path.read_text().splitlines() if path.exists() else []
 
-    def objects(self) -> set[str]:
-        return {path.stem for path in self.cloud.glob("*.json")}
+    def objects(self) -> frozenset[str]:
+        return frozenset(path.stem for path in self.cloud.glob("*.json"))

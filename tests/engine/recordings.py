@@ -118,7 +118,7 @@ def settled_text(text: str, namespace: str) -> str:
     text = re.sub(rf"^{re.escape(namespace)}(/|$)", r"default\1", text)
     text = text.replace(f'"{namespace}/', '"default/').replace(f"{namespace}/", "default/")
     text = re.sub(r"\b(\w[\w-]*)-[0-9a-f]{8}\b(?!-)", r"\1-********", text)
-    text = re.sub(r"\[Pod ([\w-]+)-[0-9a-z]{6,10}-[0-9a-z]{5}\]", r"[Pod \1]", text)
+    text = re.sub(r"\[Pod (?:default/)?([\w-]+)-[0-9a-z]{6,10}-[0-9a-z]{5}\]", r"[Pod \1]", text)
     return re.sub(r"::[0-9a-f]{8}-[0-9a-f-]{27}$", "::provider-id", text)
 
 

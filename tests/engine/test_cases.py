@@ -58,7 +58,7 @@ def test_case(case: str, stack: ClusterStack) -> None:
 
 def _check_step(stack: ClusterStack, step: dict[str, Any], folder: Path, number: str) -> None:
     where = f"{folder.name} step {number}"
-    stack.project.must("config", "set", "step", str(step["config"]["step"]))
+    stack.project.set(step=str(step["config"]["step"]))
     said = stack.project.run("preview", "--json")
     preview = said.json
     ops = {(op, urn, json.dumps(paths or {}, sort_keys=True)) for op, urn, paths in step["preview"]["ops"]}

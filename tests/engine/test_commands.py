@@ -16,13 +16,11 @@ Make = Callable[[str], Project]
 @pytest.fixture(scope="module")
 def bare(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """A project with a stack and no resources."""
-    made = Project(tmp_path_factory.mktemp("bare"), "import pulumi\n", fake=True)
-    made.must("stack", "init", "dev")
-    return made
+    return Project(tmp_path_factory.mktemp("bare"), "import pulumi\n", fake=True)
 
 
 def test_without_a_stack(tmp_path: Path) -> None:
-    result = Project(tmp_path, "", fake=True).run("preview")
+    result = Project(tmp_path, "", fake=True, stack=False).run("preview")
     assert result.code == 1
     assert result.err == (
         "error: no stack selected; please use `pulumi stack select` or `pulumi stack init` to choose one\n"
@@ -56,6 +54,17 @@ def test_refusals_name_what_they_refuse(bare: Project, arguments: list[str], cod
     assert words in result.err
     assert result.err.startswith("error: ")
     assert result.err.count("\n") == 1
+
+
+def test_global_flags_may_stand_anywhere(bare: Project, tmp_path: Path) -> None:
+    folder, bare.folder = bare.folder, tmp_path
+    try:
+        assert bare.must("stack", "--show-name", "--non-interactive", "-C", str(folder)).out == "dev\n"
+        assert bare.must(f"--cwd={folder}", "config", "set", "dash", "--", "-C").code == 0
+        assert bare.must("config", "get", "dash", "--cwd", str(folder)).out == "-C\n"
+        bare.must("config", "rm", "dash", "--cwd", str(folder))
+    finally:
+        bare.folder = folder
 
 
 def test_other_backends_are_refused(bare: Project) -> None:
@@ -163,7 +172,7 @@ def test_config_from_the_command_line(bare: Project) -> None:
 
 
 def test_stacks_are_listed_selected_and_removed(tmp_path: Path) -> None:
-    made = Project(tmp_path, "import pulumi\npulumi.export('x', {'a': [1]})\n", fake=True)
+    made = Project(tmp_path, "import pulumi\npulumi.export('x', {'a': [1]})\n", fake=True, stack=False)
     made.must("stack", "init", "one")
     made.must("stack", "init", "organization/probe/two")
     assert "two*" in made.must("stack", "ls").out

@@ -34,15 +34,10 @@ NAMESPACE = "engine-golden"
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClusterStack]:
     program = (GOLDEN / "program.py").read_text().replace("30300", str(PORT))
     made = ClusterStack(tmp_path_factory.mktemp("golden"), program, NAMESPACE, project="cutover")
-    set_config(made, activeColor="blue", **{"imageTag.blue": "v1", "imageTag.green": "v2"})
+    made.project.set(activeColor="blue", imageTag__blue="v1", imageTag__green="v2")
     made.project.must("config", "set", "--secret", "token", "s3cr3t")
     yield made
     made.close()
-
-
-def set_config(stack: ClusterStack, **values: str) -> None:
-    for key, value in values.items():
-        stack.project.must("config", "set", "--path", key, value)
 
 
 def recording(name: str) -> str:
@@ -126,7 +121,7 @@ def test_nothing_to_do(stack: ClusterStack) -> None:
 
 
 def test_a_promotion_previewed(stack: ClusterStack) -> None:
-    set_config(stack, activeColor="green")
+    stack.project.set(activeColor="green")
     expected = json.loads(recording("05-preview-json.json"))
     found = stack.project.must("preview", "--json").json
     assert planned(found) == planned(expected)
@@ -135,7 +130,7 @@ def test_a_promotion_previewed(stack: ClusterStack) -> None:
 
 
 def test_the_gate_fails(stack: ClusterStack) -> None:
-    set_config(stack, fail="true")
+    stack.project.set(fail="true")
     result = up(stack)
     assert result.code == 1
     words = 'error: before hook "probe-gate" failed: smoke test of green: 3 of 20 requests failed'
@@ -187,9 +182,10 @@ def test_output(stack: ClusterStack) -> None:
 
 
 def test_an_image_that_does_not_exist(stack: ClusterStack) -> None:
-    set_config(stack, **{"imageTag.blue": "v404"})
+    stack.project.set(imageTag__blue="v404")
     result = up(stack)
     assert result.code == 1
+    assert "error: 3 errors occurred:" in result.out
     assert "'probe-blue' timed out waiting to be Ready" in result.out
     assert "Minimum number of Pods to consider the application live was not attained" in result.out
     assert "ImagePullBackOff" in result.out or "ErrImagePull" in result.out
@@ -198,11 +194,13 @@ def test_an_image_that_does_not_exist(stack: ClusterStack) -> None:
 
 
 def test_repaired(stack: ClusterStack) -> None:
-    set_config(stack, **{"imageTag.blue": "v1"})
+    stack.project.set(imageTag__blue="v1")
     result = up(stack)
     assert result.code == 0
     assert result.section("Resources") == ["    ~ 1 updated", "    8 unchanged"]
-    check_state(stack, "checkpoint-07-promoted.json")
+    blue = next(fields for urn, fields in stack.comparable().items() if urn.endswith("Deployment::probe-blue"))
+    assert blue["init_errors"] == []
+    assert "6.9.0" in blue["inputs"]["spec"]["template"]["spec"]["containers"][0]["image"]
 
 
 def test_drift_is_found_by_refresh_and_mended(stack: ClusterStack) -> None:

@@ -34,7 +34,7 @@ def test_hooks_run_around_each_operation_with_its_values(project: Make) -> None:
     assert stack.checkpoint["version"] == 4
     assert stack.checkpoint["features"] == ["hooks"]
     assert messages(stack.up().out) == []
-    stack.must("config", "set", "v", "1")
+    stack.set(v="1")
     assert messages(stack.must("preview").out) == []
     assert messages(stack.up().out) == [f"h {both} {value} False", f"h {both} {value} True"]
     stack.write(HEAD + HOOKED)
@@ -44,7 +44,7 @@ def test_hooks_run_around_each_operation_with_its_values(project: Make) -> None:
 
 def test_a_before_hook_stops_its_step_every_time(project: Make) -> None:
     stack = project(HOOKED + "Thing('h', name='h', opts=Opts(hooks=hooks))\n")
-    stack.must("config", "set", "raise", "1")
+    stack.set(**{"raise": "1"})
     for _ in range(2):
         result = stack.run("up", "--yes", "--skip-preview")
         assert result.code == 1
@@ -56,8 +56,8 @@ def test_a_before_hook_stops_its_step_every_time(project: Make) -> None:
 
 def test_an_after_hook_fails_the_run_but_its_step_is_saved(project: Make) -> None:
     stack = project(HOOKED + "Thing('h', name='h', opts=Opts(hooks=hooks))\n")
-    stack.must("config", "set", "phases", "after_create")
-    stack.must("config", "set", "raise", "1")
+    stack.set(phases="after_create")
+    stack.set(**{"raise": "1"})
     result = stack.run("up", "--yes", "--skip-preview")
     assert result.code == 1
     assert 'error: after hook "after_create" failed: the gate says no' in result.out
@@ -67,10 +67,10 @@ def test_an_after_hook_fails_the_run_but_its_step_is_saved(project: Make) -> Non
 def test_a_failed_before_hook_keeps_the_old_state_and_outputs(project: Make) -> None:
     program = "t = Thing('h', name='h', value=config.get('v'), opts=Opts(hooks=hooks))\npulumi.export('v', t.value)\n"
     stack = project(HOOKED + program)
-    stack.must("config", "set", "v", "1")
+    stack.set(v="1")
     stack.up()
-    stack.must("config", "set", "v", "2")
-    stack.must("config", "set", "raise", "1")
+    stack.set(v="2")
+    stack.set(**{"raise": "1"})
     assert stack.run("up", "--yes", "--skip-preview").code == 1
     assert stack.resources["kubernetes:core/v1:ConfigMap::h"]["inputs"]["value"] == "1"
     assert stack.must("stack", "output", "v").out == "1\n"

@@ -48,7 +48,7 @@ def test_an_update_is_made_in_place(project: Make) -> None:
     stack = project("Thing('a', name='a', value=config.get('v') or '1')\n")
     stack.up()
     created = stack.resources["kubernetes:core/v1:ConfigMap::a"]
-    stack.must("config", "set", "v", "2")
+    stack.set(v="2")
     assert stack.run("preview", "--expect-no-changes").code == 7
     assert stack.up().section("Resources") == ["    ~ 1 updated", "    1 unchanged"]
     updated = stack.resources["kubernetes:core/v1:ConfigMap::a"]
@@ -87,7 +87,7 @@ def test_destroy_deletes_everything_in_reverse(project: Make) -> None:
 def test_a_resource_with_a_fixed_name_is_deleted_before_it_is_replaced(project: Make) -> None:
     stack = project("Thing('a', name='a', immutable=config.get('v') or '1')\n")
     stack.up()
-    stack.must("config", "set", "v", "2")
+    stack.set(v="2")
     result = stack.up()
     assert stack.log[2:] == ["delete a", "deleted a", "create a timeout=None", "done a"]
     assert result.section("Resources") == ["    +-1 replaced", "    1 unchanged"]
@@ -98,7 +98,7 @@ def test_a_resource_with_a_made_up_name_is_created_before_the_old_one_goes(proje
     stack = project("a = Thing('a', immutable=config.get('v') or '1')\nThing('b', name='b', value=a.id)\n")
     stack.up()
     old = stack.resources["kubernetes:core/v1:ConfigMap::a"]["id"]
-    stack.must("config", "set", "v", "2")
+    stack.set(v="2")
     stack.up()
     new = stack.resources["kubernetes:core/v1:ConfigMap::a"]["id"]
     assert new != old
@@ -114,7 +114,7 @@ def test_what_takes_a_replaced_value_that_it_cannot_change_is_deleted_first(proj
         "c = Thing('c', name='c', value=a.live)\n"
     )
     stack.up()
-    stack.must("config", "set", "v", "2")
+    stack.set(v="2")
     stack.up()
     assert [line for line in stack.log[6:] if line.startswith("deleted")] == ["deleted b", "deleted a"]
     assert stack.objects() == {"a", "b", "c"}
@@ -125,7 +125,7 @@ def test_ignored_changes_stay_as_they_are(project: Make) -> None:
     program = "Thing('a', name='a', spec={'size': int(config.get('v') or 1), 'v': config.get('v')}, "
     stack = project(program + "opts=Opts(ignore_changes=['spec.size']))\n")
     stack.up()
-    stack.must("config", "set", "v", "5")
+    stack.set(v="5")
     stack.up()
     assert stack.resources["kubernetes:core/v1:ConfigMap::a"]["inputs"]["spec"] == {"size": 1, "v": "5"}
 
@@ -178,9 +178,9 @@ def test_children_inherit_protection(project: Make) -> None:
 
 def test_a_changed_cluster_replaces_the_provider_and_all_its_resources(project: Make) -> None:
     stack = project("Thing('a')\n")
-    stack.must("config", "set", "kubernetes:context", "one")
+    stack.set(**{"kubernetes:context": "one"})
     stack.up()
-    stack.must("config", "set", "kubernetes:context", "two")
+    stack.set(**{"kubernetes:context": "two"})
     result = stack.up()
     assert stack.resources["kubernetes:core/v1:ConfigMap::a"]["outputs"]["live"] == "two"
     assert result.section("Resources") == ["    +-1 replaced", "    1 unchanged"]
@@ -209,7 +209,7 @@ def test_custom_timeouts_reach_the_provider_in_seconds(project: Make) -> None:
 
 def test_a_resource_that_is_not_ready_is_kept_and_tried_again(project: Make) -> None:
     stack = project("Thing('a', name='a', unready=config.get('v') or None)\n")
-    stack.must("config", "set", "v", "1")
+    stack.set(v="1")
     failed = stack.run("up", "--yes", "--skip-preview")
     assert failed.code == 1
     assert "error: a is not ready" in failed.out
@@ -267,7 +267,7 @@ def test_get_reads_what_somebody_else_made(project: Make) -> None:
 def test_a_component_is_shown_updated_when_its_inputs_change(project: Make) -> None:
     stack = project("box = Box('box', size=config.get('v') or '1')\nbox.register_outputs({'out': config.get('v')})\n")
     stack.up()
-    stack.must("config", "set", "v", "2")
+    stack.set(v="2")
     assert " ~  test:index:Box box update [diff: ~size]" in stack.must("preview").out
     stack.up()
     assert stack.resources["test:index:Box::box"]["outputs"] == {"out": "2"}

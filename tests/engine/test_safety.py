@@ -112,10 +112,11 @@ def test_preview_needs_no_lock_and_writes_nothing(project: Make) -> None:
 
 def test_each_update_leaves_history_a_backup_and_the_file_before(project: Make) -> None:
     stack = project("Thing('a', name='a')\n")
-    stack.up()
+    stack.must("up", "--yes", "--skip-preview", "-m", "the first")
     history = sorted(stack.state.glob("history/probe/dev/*.history.json"))
     entry = json.loads(history[0].read_text())
     assert entry["kind"] == "update"
+    assert entry["message"] == "the first"
     assert entry["result"] == "succeeded"
     assert entry["resourceChanges"] == {"create": 2}
     assert len(list(stack.state.glob("history/probe/dev/*.checkpoint.json"))) == 1

@@ -175,12 +175,32 @@ def test_traffic_that_is_not_on_the_active_color_alone_has_not_moved(serving: li
         asyncio.run(checks(World(live="blue", serving=serving))[0].moved())
 
 
+ALL_OF_BLUE = ["web-blue-0", "web-blue-1", "web-blue-2"]
+LIVE_BLUE = {"cutover/served": "template-of-blue", "cutover/live": "true"}
+
+
 def test_a_canary_app_has_moved_when_every_active_pod_serves() -> None:
-    world = World(live="blue", serving=["web-blue-0", "web-blue-1", "web-green-0"])
+    world = World(live="blue", serving=[*ALL_OF_BLUE[:2], "web-green-0"])
     with pytest.raises(NotSeenError):
         asyncio.run(checks(world, component=Component.CANARY)[0].moved())
-    world.serving = ["web-blue-0", "web-blue-1", "web-blue-2", "web-green-0"]
+    world.serving = [*ALL_OF_BLUE, "web-green-0"]
     asyncio.run(checks(world, component=Component.CANARY)[0].moved())
+
+
+def test_a_canary_is_dropped_when_no_pod_of_it_serves() -> None:
+    world = World(live="blue", serving=[*ALL_OF_BLUE, "web-green-0"])
+    with pytest.raises(NotSeenError, match="3 of blue, 1 of green"):
+        asyncio.run(checks(world, component=Component.CANARY)[0].settled())
+    world.serving = ALL_OF_BLUE
+    asyncio.run(checks(world, component=Component.CANARY)[0].settled())
+
+
+def test_a_live_color_that_is_down_has_not_lost_its_place() -> None:
+    world = World(live="blue", ready={"web-blue": 0}, serving=[], memory={"web-blue": LIVE_BLUE})
+    asyncio.run(checks(world)[0].moved())
+    world.serving = ["web-green-0"]
+    with pytest.raises(NotSeenError, match="1 of green"):
+        asyncio.run(checks(world)[0].moved())
 
 
 def test_the_color_that_traffic_left_drains_and_is_recycled_once(drains: list[int]) -> None:
