@@ -20,9 +20,9 @@ demo: $(VENV)/.made  ## a cluster, two apps, a canary, a promotion and a rollbac
 down: $(VENV)/.made  ## remove the embedded cluster and all that runs in it
 	$(RUN) -m cluster down
 
-test: lint test-unit  ## every test, on the embedded cluster, with real traffic
+test: lint  ## every test, on the embedded cluster, with real traffic
 	$(RUN) -m cluster up
-	$(RUN) -m pytest tests -m "not full"
+	$(RUN) -m pytest tests/unit tests/cluster tests/engine tests/e2e -m "not full"
 
 test-unit: $(VENV)/.made  ## the tests that need nothing but Python
 	$(RUN) -m pytest tests/unit -q

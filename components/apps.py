@@ -102,8 +102,10 @@ class App(pulumi.ComponentResource):
 
     def _deployment(self, color: ColorPlan, after: After = ()) -> CustomResource:
         async def guard(args: ResourceHookArgs) -> None:
+            old, new = await _plain(args.old_inputs), await _plain(args.new_inputs)
             try:
-                guards.check(self.plan, color, await _plain(args.old_inputs), await _plain(args.new_inputs))
+                selected = not pulumi.runtime.is_dry_run() and await self.checks.selects(color)
+                guards.check(self.plan, color, old, new, selected=selected)
             except CutoverError as error:
                 raise pulumi.RunError(str(error)) from error
 

@@ -93,6 +93,12 @@ class Checks:
         if self.plan.component is Component.CANARY:
             await traffic.see_left(self.cluster, self.plan)
 
+    async def selects(self, color: ColorPlan) -> bool:
+        """Tell whether the live Service selects this color and no other, be it by a hand."""
+        service = await self.cluster.service(self.plan.name)
+        selector = (service.spec.selector if service and service.spec else None) or {}
+        return selector.get("color") == color.color
+
     async def _ready_to_serve(self, color: ColorPlan, live: str | None) -> None:
         """A color that carries the traffic already is only looked at: what ails it must not stop its own cure."""
         is_live = live == color.color

@@ -148,7 +148,8 @@ class NotSeenError(StoppedError):
     def __init__(self, app: str, color: Color, *, found: str, seconds: float) -> None:
         self.app, self.color, self.found, self.seconds = app, color, found, seconds
         super().__init__(
-            f"{app}: traffic was not seen on {color} within {seconds:.0f} s; the live Service's endpoints are {found}. "
-            f"The old color is left whole. See `kubectl get endpointslices -l kubernetes.io/service-name={app}`, then "
-            "run `pulumi up --refresh`."
+            f"{app}: traffic was not seen on {color} alone within {seconds:.0f} s; the live Service's endpoints are "
+            f"{found}. The other color is left whole. See `kubectl get endpointslices -l kubernetes.io/service-name={app}`. If "
+            "somebody moved it by hand, `pulumi up --refresh` takes it back, and `pulumi config set activeColor "
+            f"{color.other} && pulumi up` follows."
         )

@@ -14,7 +14,9 @@ from components.errors import LeftOverCanaryError, LiveColorChangedError
 from components.plan import ROLE, SOURCE, AppPlan, ColorPlan
 
 
-def check(app: AppPlan, color: ColorPlan, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
+def check(
+    app: AppPlan, color: ColorPlan, old: Mapping[str, Any], new: Mapping[str, Any], *, selected: bool = False
+) -> None:
     """Refuse a change of a color's Deployment that would hurt live traffic.
 
     Args:
@@ -22,26 +24,22 @@ def check(app: AppPlan, color: ColorPlan, old: Mapping[str, Any], new: Mapping[s
         color: the color whose Deployment changes.
         old: the Deployment's inputs in the engine's state.
         new: its inputs now.
+        selected: whether the live Service in the cluster selects this color alone, whatever the state says of it.
 
     Raises:
         LeftOverCanaryError: the live color would become a canary.
         LiveColorChangedError: the live color's pod template would change in place.
     """
-    if _annotation(old, ROLE) != Role.ACTIVE:
-        return
-    if color.role is Role.CANARY:
+    was_active = _annotation(old, ROLE) == Role.ACTIVE
+    if was_active and color.role is Role.CANARY:
         raise LeftOverCanaryError(app.name, app.active.color, "canaryReplicas", color.replicas)
-    if color.role is not Role.ACTIVE or app.in_place == color.tag:
+    stays_active = was_active and color.role is Role.ACTIVE
+    if not (stays_active or selected) or app.in_place == color.tag:
         return
     paths = sorted(set(changed_paths(old["spec"]["template"], new["spec"]["template"])))
     if paths:
-        raise LiveColorChangedError(
-            app.name,
-            color.color,
-            color.tag,
-            paths=paths,
-            own_doing=_annotation(old, SOURCE) == _annotation(new, SOURCE),
-        )
+        own_doing = _annotation(old, SOURCE) == _annotation(new, SOURCE)
+        raise LiveColorChangedError(app.name, color.color, color.tag, paths=paths, own_doing=own_doing)
 
 
 def changed_paths(old: Any, new: Any, path: str = "") -> Iterator[str]:

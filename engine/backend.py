@@ -157,7 +157,10 @@ class StackFile:
         self._write({**envelope(deployment), "checkpoint": {"stack": self.full_name, "latest": deployment}})
 
     def _write(self, document: dict[str, Any]) -> None:
-        write_atomically(self.path, json.dumps(document, separators=(",", ":"), ensure_ascii=False))
+        try:
+            write_atomically(self.path, json.dumps(document, separators=(",", ":"), ensure_ascii=False))
+        except OSError as error:
+            raise StateError(f"could not write the stack's state to {self.path}: {error.strerror}") from error
 
     def remove(self) -> None:
         """Remove the stack with its history and locks; backups stay, as with the CLI."""

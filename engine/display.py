@@ -238,6 +238,10 @@ class Display:
         return any(self.counts[op] for op in _COUNTED)
 
     @property
+    def failed(self) -> bool:
+        return any(severity is Severity.ERROR for found in self.diagnostics.values() for severity, _ in found)
+
+    @property
     def duration(self) -> int:
         return round(time.monotonic() - self.started)
 
@@ -311,13 +315,10 @@ class PlainDisplay(Display):
             self._closed.set()
             root = self.rows.get(self.root)
             if root:
-                status = "**failed**" if self._failed() else self.row_status(root)
+                status = "**failed**" if self.failed else self.row_status(root)
                 line = f" {MARKS[root.op]} {ROOT_STACK_TYPE} {self.root.name} {status} {self._counts_of_messages()}"
                 self._write(f"{line.rstrip()}\n")
             self._write(self.footer())
-
-    def _failed(self) -> bool:
-        return any(severity is Severity.ERROR for found in self.diagnostics.values() for severity, _ in found)
 
     def _counts_of_messages(self) -> str:
         found = Counter(severity for messages in self.diagnostics.values() for severity, _ in messages)

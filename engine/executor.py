@@ -151,7 +151,7 @@ class Executor:
                 self._providers.get(old.provider).delete(
                     old.urn, old.id, old.inputs, old.outputs, timeout=old.custom_timeouts.get("delete")
                 )
-        if step.delete_after or step.op is Op.DELETE or old.delete or self._journal.new(old.urn):
+        if step.op is Op.DELETE or step.delete_after:
             self._journal.forget(old)
         else:
             self._journal.await_replacement(old)

@@ -172,14 +172,13 @@ class JsonEvents(Display):
         pass
 
     def close(self) -> None:
-        failed = any(severity is Severity.ERROR for found in self.diagnostics.values() for severity, _ in found)
         summary = {
             "maybeCorrupt": False,
             "durationSeconds": self.duration,
             "resourceChanges": {op: self.counts[op] for op in sorted(self.counts) if self.counts[op]},
             "PolicyPacks": {},
             "isPreview": self.dry_run,
-            "result": "failed" if failed else "succeeded",
+            "result": "failed" if self.failed else "succeeded",
         }
         self._emit("summaryEvent", summary)
         self._emit("cancelEvent", {})

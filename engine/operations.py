@@ -179,7 +179,9 @@ class Run:
             finally:
                 program.kill()
         if code and not deployment.stopping.is_set():
-            deployment.fail(StepError("", f"Program exited with non-zero exit code: {code}", shown=code in (1, 32)))
+            deployment.fail(
+                StepError("", f"Program exited with non-zero exit code: {code}", shown=self._display.failed)
+            )
         elif code == 0 and not deployment.completed and not deployment.stopping.is_set():
             deployment.fail(StepError("", "the program ended before all of its resources were registered"))
 

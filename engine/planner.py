@@ -331,7 +331,7 @@ class Planner:
                 if resource.urn not in self._handled:
                     doomed.append(Step(Op.REMOVE_PENDING_REPLACE, resource, None))
             elif resource.delete or resource in self._superseded:
-                doomed.append(Step(Op.DELETE_REPLACED, resource, None))
+                doomed.append(Step(Op.DELETE_REPLACED, resource, None, delete_after=True))
             elif resource.urn not in self._handled:
                 op = Op.REMOVE_PENDING_REPLACE if resource.pending_replacement else Op.DELETE
                 doomed.append(Step(op, resource, None))

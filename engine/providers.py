@@ -9,7 +9,7 @@ from typing import Final
 from engine.errors import StepError
 from engine.provider import CheckFailure, Diff, DiffKind, PropertyDiff, Provider, ProviderFactory, ReadResult, Report
 from engine.state import Resource
-from engine.urn import package, split_reference
+from engine.urn import package
 from engine.values import Properties, Unknown, contains, reveal
 from engine.wire import UNKNOWN_TEXT
 
@@ -75,11 +75,6 @@ class Providers:
 def config_of(inputs: Properties) -> Properties:
     """Return a provider resource's own config: its inputs without what the engine keeps there."""
     return {key: value for key, value in inputs.items() if key not in ("version", "__internal")}
-
-
-def version_of(reference: str) -> str:
-    """Return the version in a default provider's name: `4.34.2` for `…::default_4_34_2::<id>`."""
-    return split_reference(reference)[0].name.removeprefix("default_").replace("_", ".")
 
 
 def diff_inputs(old: Properties, new: Properties) -> Diff:

@@ -30,8 +30,8 @@ class Op(StrEnum):
 class Step:
     """One operation on one resource: from `old`, which state has, to `new`, which is wanted.
 
-    `new` is replaced by what came out once the step has run. `delete_after` says, of a replacement, that the old
-    resource is deleted at the end rather than before.
+    `new` is replaced by what came out once the step has run. `delete_after` says, of a replacement's parts, that the
+    old resource is deleted at the end and not before.
     """
 
     op: Op

@@ -137,6 +137,10 @@ def test_the_live_color_is_not_changed_in_place(stack: Callable[..., Stack], por
         assert "pulumi config set activeColor green && pulumi up" in failure.output
     web.set("apps.web.inPlace", "6.9.2")
     web.up()
+    client(web.namespace).patch(Service, "web", {"spec": {"selector": {"color": "green"}}})
+    web.set("imageTag.green", "6.9.2")
+    web.set("activeColor", "green")
+    assert "web-green is live, and its pod template would change in place" in web.fail_up("--skip-preview").output
 
 
 def test_a_promotion_with_canary_keys_left_over_is_refused(stack: Callable[..., Stack], port: int) -> None:

@@ -76,6 +76,6 @@ class ClusterStack:
 
     def close(self) -> None:
         """Delete what the stack still has, and the namespace with the rest, not waiting for it."""
-        if self.project.resources:
+        if self.project.has_state and self.project.resources:
             self.project.run("destroy", "--yes", "--skip-preview")
         self._client.delete(Namespace, self.namespace)

@@ -126,6 +126,10 @@ class Project:
         return Path(self.environment["PULUMI_BACKEND_URL"].removeprefix("file://")) / ".pulumi"
 
     @property
+    def has_state(self) -> bool:
+        return (self.state / f"stacks/{self._name}/dev.json").exists()
+
+    @property
     def checkpoint(self) -> dict[str, Any]:
         document: dict[str, Any] = json.loads((self.state / f"stacks/{self._name}/dev.json").read_text())
         return document

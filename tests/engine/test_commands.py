@@ -123,6 +123,12 @@ def test_a_run_error_is_one_line(project: Make) -> None:
     assert "Traceback" not in result.out
 
 
+def test_a_program_that_leaves_early_is_a_failure(project: Make) -> None:
+    result = project("import sys\nThing('a', name='a')\nsys.exit(3)\n").run("up", "--yes", "--skip-preview")
+    assert result.code == 1
+    assert "Program exited with non-zero exit code: 3" in result.out
+
+
 def test_what_the_program_prints_is_shown(project: Make) -> None:
     result = project("import sys\nprint('hello')\nprint('world', file=sys.stderr)\n").must("preview")
     assert "    hello\n" in result.out

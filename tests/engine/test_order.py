@@ -107,6 +107,20 @@ def test_a_resource_with_a_made_up_name_is_created_before_the_old_one_goes(proje
     assert stack.objects() == {new, "b"}
 
 
+def test_a_replacement_that_failed_half_way_is_finished_by_the_next_run(project: Make) -> None:
+    stack = project("Thing('a', name='a', immutable=config.get('v') or '1', fail=config.get('fail'))\n")
+    stack.up()
+    stack.set(v="2", fail="no quota")
+    assert stack.run("up", "--yes", "--skip-preview").code == 1
+    assert stack.resources["kubernetes:core/v1:ConfigMap::a"]["pendingReplacement"] is True
+    assert stack.objects() == set()
+    stack.must("config", "rm", "fail")
+    stack.up()
+    assert "pendingReplacement" not in stack.resources["kubernetes:core/v1:ConfigMap::a"]
+    assert stack.log.count("delete a") == 1
+    assert stack.objects() == {"a"}
+
+
 def test_what_takes_a_replaced_value_that_it_cannot_change_is_deleted_first(project: Make) -> None:
     stack = project(
         "a = Thing('a', name='a', immutable=config.get('v') or '1')\n"
@@ -212,7 +226,7 @@ def test_a_resource_that_is_not_ready_is_kept_and_tried_again(project: Make) -> 
     stack.set(v="1")
     failed = stack.run("up", "--yes", "--skip-preview")
     assert failed.code == 1
-    assert "error: a is not ready" in failed.out
+    assert "error: 1 error occurred:\n    \t* not ready" in failed.out
     assert stack.resources["kubernetes:core/v1:ConfigMap::a"]["initErrors"] == ["not ready"]
     assert "~ 1 to update" in stack.must("preview").out
     stack.must("config", "rm", "v")

@@ -23,9 +23,11 @@ def inputs(role: Role, image: str = "app:1", source: str = "s1", port: float = 8
     }
 
 
-def check(old: dict[str, Any], new: dict[str, Any], *, role: Role = Role.ACTIVE, **changes: Any) -> None:
+def check(
+    old: dict[str, Any], new: dict[str, Any], *, role: Role = Role.ACTIVE, selected: bool = False, **changes: Any
+) -> None:
     app = app_plan(**changes)
-    guards.check(app, replace(app.active, role=role), old, new)
+    guards.check(app, replace(app.active, role=role), old, new, selected=selected)
 
 
 def test_the_live_colors_template_may_not_change_in_place() -> None:
@@ -73,3 +75,11 @@ def test_the_live_color_does_not_become_a_canary() -> None:
         check(inputs(Role.ACTIVE), inputs(Role.CANARY), role=Role.CANARY)
     assert refused.value.color is Color.BLUE
     assert "pulumi config set canaryReplicas 0 && pulumi up" in str(refused.value)
+
+
+def test_a_color_that_a_hand_made_live_is_live() -> None:
+    old, new = inputs(Role.IDLE), inputs(Role.IDLE, image="app:2")
+    check(old, new, role=Role.IDLE)
+    with pytest.raises(LiveColorChangedError):
+        check(old, new, role=Role.IDLE, selected=True)
+    check(old, inputs(Role.IDLE), role=Role.IDLE, selected=True)
