@@ -149,7 +149,7 @@ class NotSeenError(StoppedError):
         self.app, self.color, self.found, self.seconds = app, color, found, seconds
         super().__init__(
             f"{app}: traffic was not seen on {color} alone within {seconds:.0f} s; the live Service's endpoints are "
-            f"{found}. The other color is left whole. See `kubectl get endpointslices -l kubernetes.io/service-name={app}`. If "
-            "somebody moved it by hand, `pulumi up --refresh` takes it back, and `pulumi config set activeColor "
-            f"{color.other} && pulumi up` follows."
+            f"{found}. The other color is left whole. See `kubectl get endpointslices -l "
+            f"kubernetes.io/service-name={app}`. If somebody moved it by hand, `pulumi up --refresh` takes it back, and "
+            f"`pulumi config set activeColor {color.other} && pulumi up` follows."
         )

@@ -129,7 +129,7 @@ class Deployment:
 
     def complete(self) -> None:
         """Delete what the program no longer has. Called when it has registered everything."""
-        self._wait_until_idle()
+        self.wait_until_idle()
         if self.stopping.is_set():
             return
         with self._work(""):
@@ -214,13 +214,14 @@ class Deployment:
     def idle(self) -> bool:
         return self._running == 0
 
-    def _wait_until_idle(self) -> None:
+    def wait_until_idle(self) -> None:
+        """Wait until no step is under way."""
         with self._idle:
             self._idle.wait_for(lambda: self._running == 0)
 
     def finish(self) -> Resource | None:
         """Wait for the steps under way, settle the stack's outputs, write state; return the stack's resource."""
-        self._wait_until_idle()
+        self.wait_until_idle()
         self.errors += self._planner.protected
         root = self._journal.new(self._target.root)
         if root is not None and self._outputs is not None:

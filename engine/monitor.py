@@ -153,13 +153,18 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer):
         try:
             return work()
         except StoppingError:
-            context.abort(grpc.StatusCode.UNAVAILABLE, "the deployment has stopped")
+            self._stop(context)
         except EngineError as error:
             self._refuse(context, error)
 
     def _refuse(self, context: grpc.ServicerContext, error: EngineError) -> NoReturn:
         self._deployment.fail(error)
-        context.abort(grpc.StatusCode.UNAVAILABLE, str(error))
+        self._stop(context)
+
+    def _stop(self, context: grpc.ServicerContext) -> NoReturn:
+        """Tell the program that it is over, once no running step can need its hooks any more."""
+        self._deployment.wait_until_idle()
+        context.abort(grpc.StatusCode.UNAVAILABLE, "the deployment has stopped")
 
 
 class EngineService(engine_pb2_grpc.EngineServicer):

@@ -138,7 +138,7 @@ def test_the_live_color_is_not_changed_in_place(stack: Callable[..., Stack], por
     web.set("apps.web.inPlace", "6.9.2")
     web.up()
     client(web.namespace).patch(Service, "web", {"spec": {"selector": {"color": "green"}}})
-    web.set("imageTag.green", "6.9.2")
+    web.set("imageTag.green", OLD)
     web.set("activeColor", "green")
     assert "web-green is live, and its pod template would change in place" in web.fail_up("--skip-preview").output
 

@@ -76,6 +76,23 @@ def test_a_failed_before_hook_keeps_the_old_state_and_outputs(project: Make) -> 
     assert stack.must("stack", "output", "v").out == "1\n"
 
 
+def test_a_failure_elsewhere_lets_running_hooks_finish(project: Make) -> None:
+    stack = project(
+        "import asyncio\n"
+        "async def hook(args):\n"
+        "    await asyncio.sleep(1.5)\n"
+        "    pulumi.log.info('h drained')\n"
+        "hooks = ResourceHookBinding(after_create=[ResourceHook('drain', hook)])\n"
+        "Thing('a', name='a', opts=Opts(hooks=hooks))\n"
+        "Thing('bad', name='bad', fail='no quota', sleep=0.5)\n"
+    )
+    result = stack.run("up", "--yes", "--skip-preview")
+    assert result.code == 1
+    assert messages(result.out) == ["h drained"]
+    assert "the program ended while the hook ran" not in result.out
+    assert "no quota" in result.out
+
+
 def test_errors_can_be_ignored_and_hooks_can_run_in_a_preview(project: Make) -> None:
     stack = project(
         "from pulumi import ResourceHookOptions\n"
