@@ -150,6 +150,6 @@ class NotSeenError(StoppedError):
         super().__init__(
             f"{app}: traffic was not seen on {color} alone within {seconds:.0f} s; the live Service's endpoints are "
             f"{found}. The other color is left whole. See `kubectl get endpointslices -l "
-            f"kubernetes.io/service-name={app}`. If somebody moved it by hand, `pulumi up --refresh` takes it back, and "
+            f"kubernetes.io/service-name={app}`. If somebody moved it by hand, `pulumi up --refresh` takes it back and "
             f"`pulumi config set activeColor {color.other} && pulumi up` follows."
         )
