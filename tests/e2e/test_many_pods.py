@@ -12,7 +12,8 @@ from tests.e2e.conftest import blue_green
 from tests.e2e.stacks import NEW, OLD, Stack, kubeconfig
 
 PODS = 120
-MIXED_SECONDS = 3.0
+MIXED_SECONDS = 4.0
+"""About three times the 1.4 s that were measured."""
 
 
 @pytest.mark.full
@@ -32,5 +33,6 @@ def test_promotions_of_many_pods_lose_no_request(stack: Callable[..., Stack], po
     assert counts.empty == []
     # several slices change one after the other: for a moment both colors answer, none is missing
     assert max(switch.overlap for switch in answers.switches()) < MIXED_SECONDS
-    notes = f"BlueGreenApp of {PODS} pods, two EndpointSlices; endpoints of both colors in {len(counts.mixed)} states."
+    notes = f"BlueGreenApp of {PODS} pods, two EndpointSlices; endpoints of both colors in {len(counts.mixed)} states: "
+    notes += "the slices change one after the other, and the node's proxy takes up changes at most once a second."
     figures.promotions("many-pods", "Promotions of 120 pods", answers, notes)
