@@ -17,6 +17,7 @@ MIXED_SECONDS = 4.0
 
 
 @pytest.mark.full
+@pytest.mark.timeout(2400)
 def test_promotions_of_many_pods_lose_no_request(stack: Callable[..., Stack], port: int) -> None:
     web = stack({"web": blue_green(port, replicas=PODS, recycle=False, progressDeadlineSeconds=900)})
     web.up(deadline=1200)

@@ -38,6 +38,7 @@ def test_promotions_lose_no_request(stack: Callable[..., Stack], port: int) -> N
 
 
 @pytest.mark.full
+@pytest.mark.timeout(3600)
 def test_a_hundred_promotions_lose_no_request(stack: Callable[..., Stack], port: int) -> None:
     web = stack({"web": blue_green(port)})
     web.up()
