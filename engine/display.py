@@ -264,9 +264,9 @@ class PlainDisplay(Display):
 
     _SILENCE: Final = 10.0
 
-    def __init__(self, action: Action, stack: str, root: Urn, *, dry_run: bool, out: TextIO = sys.stdout) -> None:
+    def __init__(self, action: Action, stack: str, root: Urn, *, dry_run: bool, out: TextIO | None = None) -> None:
         super().__init__(action, stack, root, dry_run=dry_run)
-        self._out = out
+        self._out = out or sys.stdout
         self._shown: dict[Urn, str] = {}
         self._spoke = time.monotonic()
         self._closed = threading.Event()

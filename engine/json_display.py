@@ -38,9 +38,9 @@ class _Blind(Codec):
 class JsonPreview(Display):
     """Collects the steps and writes one object at the end."""
 
-    def __init__(self, action: Action, stack: str, root: Urn, *, dry_run: bool, out: TextIO = sys.stdout) -> None:
+    def __init__(self, action: Action, stack: str, root: Urn, *, dry_run: bool, out: TextIO | None = None) -> None:
         super().__init__(action, stack, root, dry_run=dry_run)
-        self._out = out
+        self._out = out or sys.stdout
         self._codec = _Blind("[secret]")
         self._steps: list[dict[str, Any]] = []
         self._messages: list[dict[str, Any]] = []
@@ -90,9 +90,9 @@ class JsonPreview(Display):
 class JsonEvents(Display):
     """Writes each event as it happens."""
 
-    def __init__(self, action: Action, stack: str, root: Urn, *, dry_run: bool, out: TextIO = sys.stdout) -> None:
+    def __init__(self, action: Action, stack: str, root: Urn, *, dry_run: bool, out: TextIO | None = None) -> None:
         super().__init__(action, stack, root, dry_run=dry_run)
-        self._out = out
+        self._out = out or sys.stdout
         self._codec = _Blind({SIGNATURE: SECRET, "ciphertext": "[secret]"})
         self._sequence = 0
 

@@ -12,7 +12,7 @@ import os
 import secrets
 import sys
 from base64 import b64decode, b64encode
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Final
 
@@ -88,6 +88,7 @@ class Crypter:
             ) from error
 
 
+@cache
 def _derive(passphrase: str, salt: bytes) -> AESGCM:
     return AESGCM(hashlib.pbkdf2_hmac("sha256", passphrase.encode(), salt, _ROUNDS, 32))
 

@@ -36,10 +36,14 @@ def pulumi(context: click.Context, cwd: Path, *, non_interactive: bool) -> None:
     context.obj = Shell(cwd.resolve(), interactive=not non_interactive and sys.stdin.isatty() and sys.stdout.isatty())
 
 
-def main() -> NoReturn:
-    """Run the command line and exit."""
+def main(arguments: list[str] | None = None) -> NoReturn:
+    """Run the command line (by default the process's own) and exit."""
     try:
-        pulumi(_global_flags_first(sys.argv[1:]), prog_name="pulumi", standalone_mode=False)
+        pulumi(
+            _global_flags_first(sys.argv[1:] if arguments is None else arguments),
+            prog_name="pulumi",
+            standalone_mode=False,
+        )
     except click.exceptions.Exit as error:
         sys.exit(error.exit_code)
     except click.NoSuchOption as error:
