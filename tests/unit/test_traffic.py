@@ -190,11 +190,11 @@ def test_a_client_is_as_good_as_new_after_a_loss(server: Server) -> None:
     assert server.connections == 6
 
 
-def test_the_rate_is_kept_and_time_bounds_it(server: Server) -> None:
-    answers = run(Load(server.url("version"), rate=100, clients=8, seconds=1))
+def test_the_rate_is_kept_and_count_bounds_it(server: Server) -> None:
+    answers = run(Load(server.url("version"), rate=100, clients=8, seconds=30, count=100))
     assert len(answers) == 100
     span = answers.records[-1].start - answers.records[0].start
-    assert span == pytest.approx(0.99, abs=0.2)
+    assert 0.98 < span < 3
 
 
 def test_time_bounds_a_closed_loop(server: Server) -> None:
