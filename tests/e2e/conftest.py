@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -47,8 +48,8 @@ def port() -> int:
 def stack(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Callable[..., Stack]]:
     """Make the test's stack: `stack({"web": blue_green(port)}, canaryReplicas=1)`; its namespace goes afterwards."""
     name = re.sub(r"[^a-z0-9]+", "-", request.node.name.lower().removeprefix("test_"))
-    namespace = f"e2e-{name[:45].strip('-')}"
-    remove_namespace(namespace)
+    # the last run's namespace may still be ending
+    namespace = f"e2e-{name[:40].strip('-')}-{uuid.uuid4().hex[:6]}"
 
     def make(apps: dict[str, Any], **position: Any) -> Stack:
         return Stack(tmp_path, namespace, apps, **position)
