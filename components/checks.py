@@ -64,16 +64,19 @@ class Checks:
             NotSeenError: the live Service's endpoints show something else.
         """
         active, other = self.plan.active, self.plan.other
-        if await self._memory(active) != _memory_of(self._template(active), live=True):
+        served = _memory_of(self._template(active), live=True)
+        arrived = await self._memory(active) == served
+        if not arrived:
             await traffic.see_arrived(self.cluster, self.plan)
             self.say(None, f"traffic seen on {active.color}")
         if self.plan.component is Component.BLUE_GREEN:
             await traffic.see_left(self.cluster, self.plan)
-        await self._remember(active, served=self._template(active), live=True)
+        if not arrived:
+            await self.cluster.remember(active.name, served)
         memory = await self._memory(other)
         if other.role is Role.IDLE and LIVE in memory:
             await self._empty(other, memory[SERVED])
-            await self._remember(other, served=memory[SERVED], live=False)
+            await self.cluster.remember(other.name, _memory_of(memory[SERVED], live=False))
 
     async def settled(self) -> None:
         """See an idle color at its size, without traffic. One that has served may be ill; a newly staged one may not.
@@ -166,11 +169,6 @@ class Checks:
         deployment = await self.cluster.deployment(color.name)
         annotations = (deployment and deployment.metadata and deployment.metadata.annotations) or {}
         return {key: value for key, value in annotations.items() if key in {SERVED, LIVE}}
-
-    async def _remember(self, color: ColorPlan, *, served: str, live: bool) -> None:
-        memory = _memory_of(served, live=live)
-        if await self._memory(color) != memory:
-            await self.cluster.remember(color.name, memory)
 
 
 def _memory_of(served: str, *, live: bool) -> dict[str, str]:

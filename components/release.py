@@ -37,7 +37,9 @@ class Release:
     def __init__(self, plan: StackPlan, cluster: Cluster, opts: Options | None = None) -> None:
         namespace = resource(plan.namespace_manifest, Options()) if plan.namespace_manifest else None
         self.apps = [App(app, cluster, namespace, opts) for app in plan.apps]
-        roll_out([app for app in self.apps if app.plan.coupled])
+        coupled = [app for app in self.apps if app.plan.coupled]
+        if coupled:
+            roll_out(coupled)
         for app in self.apps:
             if not app.plan.coupled:
                 roll_out([app])

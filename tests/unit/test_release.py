@@ -81,6 +81,15 @@ def test_an_app_with_a_position_of_its_own_waits_for_no_other(loop: asyncio.Abst
     assert recorder.waits_for("Service api") == {"Deployment api-green"}
 
 
+def test_only_apps_that_share_a_position_are_one_release(
+    loop: asyncio.AbstractEventLoop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    groups: list[list[str]] = []
+    monkeypatch.setattr("components.release.roll_out", lambda apps: groups.append([app.plan.name for app in apps]))
+    register(loop, {"web": {**BLUE_GREEN, "activeColor": "blue"}, "api": {**CANARY, "activeColor": "green"}})
+    assert groups == [["api"], ["web"]]
+
+
 def test_an_autoscaler_follows_traffic_and_owns_the_size(loop: asyncio.AbstractEventLoop) -> None:
     recorder = register(loop, {"web": SCALED})
     for color in ("blue", "green"):
