@@ -21,7 +21,7 @@ from tests.e2e.stacks import client, remove_namespace
 from tests.unit.configs import web
 from tests.unit.examples import EVERYTHING, EXAMPLES, manifests
 
-NAMESPACE = "e2e-manifests"
+NAMESPACE = f"e2e-manifests-{int(time.time())}"
 
 
 def planned(values: dict[str, Any]) -> StackPlan:
