@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import time
 from dataclasses import dataclass
@@ -60,6 +61,9 @@ class Stack:
     def write(self, **values: Any) -> None:
         """Write the stack's whole configuration; `pulumi config set` is `set`."""
         position = {"activeColor": "blue", "imageTag": {"blue": OLD, "green": NEW}}
+        apps: dict[str, Any] = values.get("apps", {})
+        exposed = [app["expose"] for app in apps.values() if app.get("expose")]
+        self._ports = [expose["nodePort"] for expose in exposed if "nodePort" in expose]
         config = {f"cutover:{key}": value for key, value in (position | values).items()}
         config |= {"kubernetes:context": CONTEXT, "kubernetes:kubeconfig": KUBECONFIG}
         (self.folder / "Pulumi.e2e.yaml").write_text(yaml.safe_dump({"config": config}))
@@ -69,7 +73,11 @@ class Stack:
         self.run("config", "set", *path, key, str(value))
 
     def up(self, *flags: str, deadline: float = 180) -> Run:
-        return self.run("up", "--yes", *flags, deadline=deadline)
+        """Run an `up`, and see every NodePort open: the node's proxy writes its rules at most once a second."""
+        run = self.run("up", "--yes", *flags, deadline=deadline)
+        for port in self._ports:
+            await_port(port)
+        return run
 
     def fail_up(self, *flags: str, deadline: float = 180) -> Run:
         """Run an `up` that must fail, and return what it said."""
@@ -116,6 +124,19 @@ class Stack:
         )
         output = ending.stdout if ending.returncode == 0 else ending.stdout + ending.stderr
         return Run(" ".join(["pulumiw", *arguments]), ending.returncode, output, time.monotonic() - begin)
+
+
+def await_port(port: int, seconds: float = 10) -> None:
+    """Wait until a port of this machine takes connections."""
+    give_up = time.monotonic() + seconds
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        except OSError:
+            assert time.monotonic() < give_up, f"port {port} takes no connection after {seconds} s"
+            time.sleep(0.05)
+        else:
+            return
 
 
 def kubeconfig() -> KubeConfig:

@@ -101,7 +101,7 @@ def test_a_patch_does_what_the_api_server_makes_of_it(api: Client, name: str, fu
     theirs = api.patch(
         Deployment, full_deployment.metadata.name, patch, patch_type=PatchType.STRATEGIC, dry_run=True
     ).to_dict()
-    ours = {"apiVersion": "apps/v1", "kind": "Deployment", **full_deployment.to_dict()}
+    ours = {"apiVersion": "apps/v1", "kind": "Deployment", **copy.deepcopy(full_deployment.to_dict())}
     ours["spec"]["template"] = merged(ours["spec"]["template"], PATCHES[name])
 
     assert _in_order(_defaulted(api, ours)) == _in_order(theirs["spec"]["template"])
