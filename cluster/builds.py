@@ -1,7 +1,7 @@
 """Programs built from their Go modules into the user's cache folder, once per pinned version.
 
-Each folder beside this file with a go.mod is one build: the programs of its `tool` lines, with the versions and sums
-that go.mod and go.sum pin. Nothing is resolved anew (`-mod=readonly`).
+Each folder with a go.mod, beside this file or elsewhere, is one build: the programs of its `tool` lines, with the
+versions and sums that go.mod and go.sum pin. Nothing is resolved anew (`-mod=readonly`).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import shutil
 import subprocess
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -44,6 +44,7 @@ class Build:
         expected: roughly how long it takes from nothing on two cores, in words.
         tags: versions to link it as, one link each; none: once, as the version that go.mod requires.
         assets: files of the Go module that are kept beside the programs.
+        home: the folder that `module` is in.
     """
 
     module: str
@@ -52,6 +53,7 @@ class Build:
     expected: str
     tags: tuple[str, ...] = ()
     assets: tuple[str, ...] = ()
+    home: Path = field(default=Path(__file__).parent, repr=False)  # `repr` is in the cache's key: the place is not
 
     @cached_property
     def versions(self) -> tuple[str, ...]:
@@ -68,7 +70,8 @@ class Build:
     @cached_property
     def folder(self) -> Path:
         """Where the programs are, or will be: keyed by everything that decides what they contain."""
-        inputs = (self._text("go.mod"), self._text("go.sum"), self._go("env", "GOVERSION", "GOARCH"), repr(self))
+        own = [path.read_text() for path in sorted(self._source.glob("*.go"))]
+        inputs = (self._text("go.mod"), self._text("go.sum"), self._go("env", "GOVERSION", "GOARCH"), repr(self), *own)
         key = hashlib.sha256("\0".join(inputs).encode()).hexdigest()[:12]
         return layout.cache() / "builds" / f"{self.module}-{key}"
 
@@ -129,7 +132,7 @@ class Build:
 
     @property
     def _source(self) -> Path:
-        return Path(__file__).parent / self.module
+        return self.home / self.module
 
     def _text(self, file: str) -> str:
         return (self._source / file).read_text()

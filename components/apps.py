@@ -22,6 +22,7 @@ KINDS: Mapping[str, type[CustomResource]] = {
     "ConfigMap": k8s.core.v1.ConfigMap,
     "Deployment": k8s.apps.v1.Deployment,
     "HorizontalPodAutoscaler": k8s.autoscaling.v2.HorizontalPodAutoscaler,
+    "Job": k8s.batch.v1.Job,
     "Namespace": k8s.core.v1.Namespace,
     "PodDisruptionBudget": k8s.policy.v1.PodDisruptionBudget,
     "Service": k8s.core.v1.Service,
@@ -31,10 +32,20 @@ After = pulumi.Input[Sequence[pulumi.Input[pulumi.Resource]]]
 """What a layer waits for: resources that are written and, as an Output, what was then checked of them."""
 
 
-def resource(manifest: Manifest, opts: Options) -> CustomResource:
-    """Make the Pulumi resource of a manifest, under the object's own name."""
+def resource(manifest: Manifest, cluster: Cluster, opts: Options) -> CustomResource:
+    """Make the Pulumi resource of a manifest, under the object's own name; one that is there already must be ours."""
+    kind, name = manifest["kind"], manifest["metadata"]["name"]
+
+    async def guard(_: ResourceHookArgs) -> None:
+        try:
+            guards.check_ours(manifest, await cluster.labels(manifest["apiVersion"], kind, name), cluster.context)
+        except CutoverError as error:
+            raise pulumi.RunError(str(error)) from error
+
+    hook = ResourceHook(f"{kind}-{name}-ours", guard, ResourceHookOptions(on_dry_run=True))
+    opts = Options.merge(opts, Options(hooks=ResourceHookBinding(before_create=[hook])))
     fields = {key: value for key, value in manifest.items() if key not in {"apiVersion", "kind"}}
-    return KINDS[manifest["kind"]](manifest["metadata"]["name"], **fields, opts=opts)
+    return KINDS[kind](name, **fields, opts=opts)
 
 
 def uid(item: CustomResource) -> Output[str]:
@@ -46,8 +57,8 @@ def uid(item: CustomResource) -> Output[str]:
 class App(pulumi.ComponentResource):
     """The two colors of one app and the Services that carry its traffic.
 
-    Its layers, in order: `grow` the Deployments that take live traffic, `move` the live Service, `settle` the color
-    that takes none. `checks` has what must hold between them.
+    Its layers, in order: `prepare` what pods need, `grow` the Deployments that take live traffic, `move` the live
+    Service, `settle` the color that takes none. `checks` has what must hold between them.
 
     Args:
         plan: what the app is to be.
@@ -70,20 +81,34 @@ class App(pulumi.ComponentResource):
         self.plan = plan
         self.namespace = namespace
         self.held = held or {}
-        self.checks = Checks(plan, cluster, say=self._say, warn=self._warn)
+        self.checks = Checks(plan, cluster, say=self._say, note=self._note, warn=self._warn)
         self.outputs: dict[str, Any] = {}
+        self._config_maps: dict[Color, list[CustomResource]] = {}
         self._written: dict[Color | None, CustomResource] = {}
 
-    def grow(self) -> list[CustomResource]:
-        """Register the Deployments that take or will take live traffic, and all that moves none by being written."""
+    def prepare(self) -> list[CustomResource]:
+        """Register all that moves no traffic and starts no pod of an app by being written; return the migrations."""
         for color in self._colors:
             self._resource(color.service)
             self._resource(color.disruption_budget)
-        return [self._deployment(color) for color in self._colors if color.role is not Role.IDLE]
+            self._config_maps[color.color] = [self._resource(manifest) for manifest in color.config_maps]
+        config_maps = [item for items in self._config_maps.values() for item in items]
+        # one that has run is never changed: a change of its spec would run it again
+        return [self._resource(job, config_maps, ignore_changes=["spec"]) for job in self.plan.migrations]
+
+    def grow(self, after: After) -> list[CustomResource]:
+        """Register the Deployments that take or will take live traffic."""
+        return [self._deployment(color, after) for color in self._colors if color.role is not Role.IDLE]
 
     def move(self, after: After) -> CustomResource:
         """Register the live Service: the write that moves traffic."""
-        live = self._written[None] = self._resource(self.plan.live_service, after)
+
+        def tell(_: ResourceHookArgs) -> None:
+            self._note(None, f"{self.plan.name}: the live Service is on {self.plan.active.color}")
+
+        hook = ResourceHook(f"{self.plan.name}-moved", tell)
+        told = ResourceHookBinding(after_create=[hook], after_update=[hook])
+        live = self._written[None] = self._resource(self.plan.live_service, after, hooks=told)
         self.outputs = _outputs(live, self.plan, self.checks.cluster)
         return live
 
@@ -100,39 +125,50 @@ class App(pulumi.ComponentResource):
     def _colors(self) -> list[ColorPlan]:
         return [self.plan.active, self.plan.other]
 
-    def _deployment(self, color: ColorPlan, after: After = ()) -> CustomResource:
+    def _deployment(self, color: ColorPlan, after: After) -> CustomResource:
         async def guard(args: ResourceHookArgs) -> None:
             old, new = await _plain(args.old_inputs), await _plain(args.new_inputs)
             try:
-                selected = not pulumi.runtime.is_dry_run() and await self.checks.selects(color)
-                guards.check(self.plan, color, old, new, selected=selected)
+                # a preview moves nothing, so that what is selected there may yet be left
+                moved_by_hand = not pulumi.runtime.is_dry_run() and await self.checks.selects(color)
+                stays = color.role is not Role.IDLE and await self.checks.is_live(color)
+                guards.check(self.plan, color, old, new, live=moved_by_hand or stays)
             except CutoverError as error:
                 raise pulumi.RunError(str(error)) from error
 
-        config_maps = [self._resource(manifest) for manifest in color.config_maps]
+        config_maps = self._config_maps[color.color]
         before = Output.from_input(after).apply(lambda waited_for: [*waited_for, *config_maps])
         hook = ResourceHook(f"{color.name}-guard", guard, ResourceHookOptions(on_dry_run=True))
         deployment = self._written[color.color] = self._resource(
             color.deployment,
             before,
             hooks=ResourceHookBinding(before_update=[hook]),
-            ignore_changes=["spec.replicas"] if color.autoscaler else None,
+            ignore_changes=_left_alone(color),
         )
         return deployment
 
     def _resource(self, manifest: Manifest, after: After = (), **options: Any) -> CustomResource:
         manifest = fill(manifest, self.held)
         if self.namespace is None:
-            return resource(manifest, Options(parent=self, depends_on=after, **options))
+            return resource(manifest, self.checks.cluster, Options(parent=self, depends_on=after, **options))
         namespace = self.namespace
         before = Output.from_input(after).apply(lambda waited_for: [*waited_for, namespace])
-        return resource(manifest, Options(parent=self, depends_on=before, deleted_with=namespace, **options))
+        opts = Options(parent=self, depends_on=before, deleted_with=namespace, **options)
+        return resource(manifest, self.checks.cluster, opts)
 
     def _say(self, color: Color | None, text: str) -> None:
-        pulumi.log.info(text, resource=self._written[color], ephemeral=True)
+        pulumi.log.info(text, resource=self._written.get(color), ephemeral=True)
+
+    def _note(self, color: Color | None, text: str) -> None:
+        pulumi.log.info(text, resource=self._written.get(color))
 
     def _warn(self, color: Color | None, text: str) -> None:
-        pulumi.log.warn(text, resource=self._written[color])
+        pulumi.log.warn(text, resource=self._written.get(color))
+
+
+def _left_alone(color: ColorPlan) -> list[str]:
+    """What of a Deployment is not Pulumi's to write: a size that is an autoscaler's, a template that is kept."""
+    return [*(["spec.replicas"] if color.autoscaler else []), *(["spec.template"] if color.kept else [])]
 
 
 def _outputs(live: Any, plan: AppPlan, cluster: Cluster) -> dict[str, Any]:

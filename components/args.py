@@ -94,6 +94,8 @@ class AppArgs(PodArgs, total=False):
     revisionHistoryLimit: int
     drainSeconds: int
     recycle: bool
+    gate: Mapping[str, Any]
+    migration: Mapping[str, Any]
     inPlace: str
     force: str
     colors: ColorsArgs

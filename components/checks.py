@@ -3,26 +3,32 @@
 They know no Pulumi: they read the cluster on every `up`, rather than follow the engine's steps, so that a release which
 died anywhere goes on where it stands, and a check that failed fails again.
 
-What a check must remember lives in two annotations of a color's Deployment, under a field manager of our own:
-`cutover/served`, the hash of the template that last carried the live traffic, and `cutover/live`, which stands from
-the moment traffic was seen on the color until its connections have drained.
+What a check must remember of a color is in memory.py.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
-from components import traffic
+from components import guards, traffic
 from components.color import Color, Role
+from components.errors import GateFailedError, GateInconclusiveError, MigrationError
+from components.gates import gate
+from components.gates.findings import Outcome
+from components.gates.gate import Judge
+from components.jobs import wait_until_ended
 from components.kube import Cluster
-from components.plan import ACTIVE, AppPlan, ColorPlan, Component
+from components.memory import Memory, Traffic, Verdict, has_served, notes_on
+from components.plan import SOURCE, AppPlan, ColorPlan, Component, Manifest
 from components.pod import digest
 from components.readiness import Progress, look, wait_until_ready
 
-SERVED = "cutover/served"
-LIVE = "cutover/live"
+LONGEST_FINDING = 2000
+"""Characters of a finding that are remembered; all annotations of an object share 256 KiB."""
 
 Tell: TypeAlias = Callable[[Color | None, str], None]
 """Tells the user something about a color, or (None) about the live Service."""
@@ -35,48 +41,77 @@ class Checks:
         plan: what the app is to be.
         cluster: where it is.
         say: shows progress for the moment.
-        warn: shows what stays worth knowing.
+        note: shows what is worth reading afterwards.
+        warn: shows what should be looked into.
     """
 
-    def __init__(self, plan: AppPlan, cluster: Cluster, say: Tell, warn: Tell) -> None:
+    def __init__(self, plan: AppPlan, cluster: Cluster, *, say: Tell, note: Tell, warn: Tell) -> None:
         self.plan = plan
         self.cluster = cluster
         self.say = say
+        self.note = note
         self.warn = warn
         self.known: Mapping[str, Any] = {}
         """What Outputs in the plan have come to."""
 
+    async def prepared(self) -> None:
+        """See what must hold before any pod of a new version starts, and before a canary grows.
+
+        Raises:
+            MigrationError: a migration did not end well, or hurt the live color.
+            GateFailedError: the canary's present pods do not pass the gate.
+            GateInconclusiveError: their gate came to no conclusion.
+        """
+        live = await traffic.live_color(self.cluster, self.plan)
+        for color in self.plan.colors.values():
+            if color.migration and not await self._has_served(color):
+                await self._migrated(color, color.migration, live)
+        if self.plan.component is Component.CANARY and live is not None:
+            await self._may_grow(self.plan.colors[live.other], live)
+
     async def ready_to_serve(self) -> None:
-        """See every color that takes or will take live traffic ready, before it takes any.
+        """See every color that takes or will take live traffic ready, and past its gate, before it takes any.
 
         Raises:
             NotReadyError: it cannot become ready.
             NoEndpointsError: its Service lists too few ready endpoints.
+            GateFailedError: it did not pass its gate.
+            GateInconclusiveError: its gate came to no conclusion.
         """
-        live = await self._live_color()
+        live = await traffic.live_color(self.cluster, self.plan)
         serving = [color for color in self.plan.colors.values() if color.role is not Role.IDLE]
         await asyncio.gather(*(self._ready_to_serve(color, live) for color in serving))
+        if self.plan.component is Component.BLUE_GREEN and live not in {None, self.plan.active.color}:
+            await self._pass_gate(self.plan.active)
+        memory = await self._memory(self.plan.active)
+        if not memory.live:
+            await self._remember(self.plan.active, replace(memory, live=Traffic.EXPECTED))
 
     async def moved(self) -> None:
         """See that traffic has moved, then let the color that it left end its connections.
 
         Raises:
             NotSeenError: the live Service's endpoints show something else.
+            GateFailedError: a canary that has grown to full size does not pass its gate.
+            GateInconclusiveError: its gate came to no conclusion.
         """
         active, other = self.plan.active, self.plan.other
-        served = _memory_of(self._template(active), live=True)
-        arrived = await self._memory(active) == served
+        arrived = (await self._memory(active)).serves(self._template(active))
         if not arrived:
+            clock = asyncio.get_running_loop().time
+            begin = clock()
             await traffic.see_arrived(self.cluster, self.plan)
-            self.say(None, f"traffic seen on {active.color}")
+            self.note(None, f"traffic seen on {active.color}, {clock() - begin:.1f} s after it was moved")
         if self.plan.component is Component.BLUE_GREEN:
             await traffic.see_left(self.cluster, self.plan)
+        left = await self._memory(other)
         if not arrived:
-            await self.cluster.remember(active.name, served)
-        memory = await self._memory(other)
-        if other.role is Role.IDLE and LIVE in memory:
-            await self._empty(other, memory[SERVED])
-            await self.cluster.remember(other.name, _memory_of(memory[SERVED], live=False))
+            if self.plan.component is Component.CANARY and left.live:
+                await self._pass_gate(active)
+            await self._remember(active, (await self._memory(active)).serving(self._template(active)))
+        if other.role is Role.IDLE and left.live:
+            await self._empty(other, left.served)
+            await self._remember(other, replace(left, live=None))
 
     async def settled(self) -> None:
         """See an idle color at its size, without traffic. One that has served may be ill; a newly staged one may not.
@@ -89,12 +124,16 @@ class Checks:
         if other.role is not Role.IDLE:
             return
         await self._size(other, other.replicas)
-        if (await self._memory(other)).get(SERVED) == self._template(other):
+        if await self._has_served(other):
             await self._warn_if_ill(other)
         else:
             await self._wait(other)
         if self.plan.component is Component.CANARY:
             await traffic.see_left(self.cluster, self.plan)
+
+    async def is_live(self, color: ColorPlan) -> bool:
+        """Tell whether the last move was to this color."""
+        return await traffic.live_color(self.cluster, self.plan) == color.color
 
     async def selects(self, color: ColorPlan) -> bool:
         """Tell whether the live Service selects this color and no other, be it by a hand."""
@@ -102,23 +141,72 @@ class Checks:
         selector = (service.spec.selector if service and service.spec else None) or {}
         return selector.get("color") == color.color
 
-    async def _ready_to_serve(self, color: ColorPlan, live: str | None) -> None:
+    async def _migrated(self, color: ColorPlan, migration: Manifest, live: Color | None) -> None:
+        """See a migration end; then the version that is live, if it is well, must still pass its own smoke test."""
+        job, seconds = migration["metadata"]["name"], migration["spec"]["activeDeadlineSeconds"]
+        end = await wait_until_ended(self.cluster, job, seconds=seconds, say=lambda text: self.say(None, text))
+        if not end.complete:
+            log = "".join(f"\n    {line}" for line in end.log[-10:])
+            raise MigrationError(self.plan.name, job, live=None, reasons=[f"{end.trouble}{log}"])
+        if self.plan.gate and live and self.plan.force != color.tag:
+            live_plan = self.plan.colors[live]
+            well = await look(self.cluster, live_plan.name, live_plan.labels)
+            found = await self._judge(live_plan).smoke(self.plan.gate) if well.done else []
+            if gate.failed(found):
+                raise MigrationError(self.plan.name, job, live=live, reasons=[str(finding) for finding in found])
+
+    async def _may_grow(self, canary: ColorPlan, live: Color) -> None:
+        """Hold a canary at its present pods until those pass the gate; its first ones have readiness alone."""
+        deployment = await self.cluster.deployment(canary.name)
+        present = await self.cluster.size(canary.name) or 0
+        same = notes_on(deployment).get(SOURCE) == canary.deployment["metadata"]["annotations"][SOURCE]
+        if 0 < present < await self._needed(canary, live) and same:
+            await self._pass_gate(canary)
+
+    async def _pass_gate(self, color: ColorPlan) -> None:
+        """Judge a color that takes, or is to take, more traffic; what has served before needs no gate."""
+        asked = self.plan.gate
+        if asked is None or await self._has_served(color):
+            return
+        if self.plan.force == color.tag:
+            self.warn(color.color, f"{color.name} ({color.tag}) goes on without its gate, as `force` says")
+            return
+        template, memory = self._template(color), await self._memory(color)
+        guards.refuse_failed(self.plan, color, template, memory.verdict)
+        found = await self._judge(color).judge(asked)
+        for finding in found:
+            tell = self.note if finding.outcome is Outcome.PASSED else self.warn
+            tell(color.color, f"{finding.outcome}: {finding}")
+        told = tuple(str(finding)[:LONGEST_FINDING] for finding in found)
+        if not gate.passed(found) and not gate.failed(found):
+            raise GateInconclusiveError(self.plan.name, color.color, color.tag, findings=told)
+        now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        verdict = Verdict(template, self.plan.gate_hash, passed=gate.passed(found), at=now, findings=told)
+        await self._remember(color, replace(memory, verdict=verdict))
+        if not verdict.passed:
+            failures = [str(finding) for finding in found if finding.outcome is Outcome.FAILED]
+            raise GateFailedError(self.plan.name, color.color, color.tag, findings=failures)
+
+    def _judge(self, color: ColorPlan) -> Judge:
+        return Judge(self.cluster, self.plan, color, lambda text: self.say(color.color, text))
+
+    async def _ready_to_serve(self, color: ColorPlan, live: Color | None) -> None:
         """A color that carries the traffic already is only looked at: what ails it must not stop its own cure."""
         is_live = live == color.color
         if not (is_live and color.autoscaler):
             await self._size(color, await self._needed(color, live))
-        if is_live and (await self._memory(color)).get(SERVED) == self._template(color):
+        if is_live and (await self._memory(color)).served == self._template(color):
             await self._warn_if_ill(color)
         else:
             await traffic.await_endpoints(self.cluster, self.plan, color, await self._wait(color))
 
-    async def _needed(self, color: ColorPlan, live: str | None) -> int:
+    async def _needed(self, color: ColorPlan, live: Color | None) -> int:
         """Return the size a color needs to take the traffic; under an HPA, what the live color has now."""
         if not color.autoscaler or color.role is not Role.ACTIVE or live is None:
             return color.replicas
         return max(color.replicas, await traffic.ready_endpoints(self.cluster, self.plan.colors[color.color.other]))
 
-    async def _empty(self, color: ColorPlan, served: str) -> None:
+    async def _empty(self, color: ColorPlan, served: str | None) -> None:
         """Let connections to a color's pods end before its pods do; a CanaryApp's Service selects them to their end."""
         if self.plan.component is not Component.BLUE_GREEN:
             return
@@ -159,17 +247,12 @@ class Checks:
         """Name the content of a color's pod template, with what Outputs in it have come to."""
         return digest([color.template_hash, self.known]) if self.known else color.template_hash
 
-    async def _live_color(self) -> str | None:
-        """Return the color that the live Service says is active; None before the first move."""
-        service = await self.cluster.service(self.plan.name)
-        annotations = (service and service.metadata and service.metadata.annotations) or {}
-        return annotations.get(ACTIVE)
+    async def _memory(self, color: ColorPlan) -> Memory:
+        return Memory.of(await self.cluster.deployment(color.name))
 
-    async def _memory(self, color: ColorPlan) -> dict[str, str]:
-        deployment = await self.cluster.deployment(color.name)
-        annotations = (deployment and deployment.metadata and deployment.metadata.annotations) or {}
-        return {key: value for key, value in annotations.items() if key in {SERVED, LIVE}}
+    async def _has_served(self, color: ColorPlan) -> bool:
+        memories = [await self._memory(each) for each in self.plan.colors.values()]
+        return has_served(self._template(color), memories)
 
-
-def _memory_of(served: str, *, live: bool) -> dict[str, str]:
-    return {SERVED: served, LIVE: "true"} if live else {SERVED: served}
+    async def _remember(self, color: ColorPlan, memory: Memory) -> None:
+        await self.cluster.remember(color.name, memory.annotations)

@@ -7,10 +7,15 @@
     ├── WrongClusterError            Pulumi writes to one cluster, the checks read another
     ├── RefusedError                 the change would hurt; nothing was touched
     │   ├── LiveColorChangedError    the live color's pods would change in place
-    │   └── LeftOverCanaryError      the active color would change under a running canary
+    │   ├── LeftOverCanaryError      the active color would change under a running canary
+    │   ├── NamespaceLostError       the namespace would go, with all that is in it
+    │   └── NotOursError             an object of that name is there, and is somebody else's
     └── StoppedError                 a check stopped the release; traffic is where it was
+        ├── MigrationError           a migration did not end well, or the live color cannot live with it
         ├── NotReadyError            a color cannot become ready
         ├── NoEndpointsError         a color has too few ready endpoints to take traffic
+        ├── GateFailedError          a color did not pass its gate, now or the last time
+        ├── GateInconclusiveError    a gate could not be asked, or had no answer
         └── NotSeenError             traffic was not seen to have moved
 
 Every error carries its facts as attributes; its text names the object, the reason, the state and what to type next.
@@ -18,7 +23,7 @@ Every error carries its facts as attributes; its text names the object, the reas
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from components.color import Color
 from components.problems import Problem
@@ -116,8 +121,92 @@ class LeftOverCanaryError(RefusedError):
         )
 
 
+class NotOursError(RefusedError):
+    """An object is there already and lacks the labels of ours; `expected` and `found` are labels."""
+
+    def __init__(
+        self, kind: str, name: str, context: str, *, expected: Mapping[str, str], found: Mapping[str, str]
+    ) -> None:
+        self.kind, self.name, self.context, self.expected, self.found = kind, name, context, expected, found
+        wanted = ", ".join(f"{key}={value}" for key, value in expected.items())
+        there = ", ".join(f"{key}={found[key]}" for key in expected if key in found) or "none of these"
+        way_out = (
+            "If it is meant to be used as it is:\n    pulumi config set createNamespace false && pulumi up"
+            if kind == "Namespace"
+            else "Give the app another name, its old component back if that is what changed, or remove the object if "
+            f"nobody needs it (`kubectl delete {kind.lower()} {name}`), and run `pulumi up` again."
+        )
+        super().__init__(
+            f"{kind} {name} is in context {context} already, but not as this stack's: its labels would be {wanted}, "
+            f"and it has {there}. It was left as it is. {way_out}"
+        )
+
+
+class NamespaceLostError(RefusedError):
+    """The namespace that the stack made is not the one that it is to have."""
+
+    def __init__(self, made: str, wanted: str) -> None:
+        self.made, self.wanted = made, wanted
+        change = (
+            "`createNamespace: false` would give up the namespace"
+            if made == wanted
+            else f"`namespace: {wanted}` would leave the namespace {made}"
+        )
+        super().__init__(
+            f"{change} that this stack made, and so delete it with all apps in it. Nothing was touched. To keep it:\n"
+            f"    pulumi config set namespace {made} && pulumi config set createNamespace true\n"
+            "To move elsewhere, make another stack there and direct users to it; `pulumi destroy` ends this one."
+        )
+
+
 class StoppedError(CutoverError):
     """A check stopped the release where it stood."""
+
+
+class MigrationError(StoppedError):
+    """Migration `job` did not end well, or after it the live color fails its smoke test; `reasons` are sentences."""
+
+    def __init__(self, app: str, job: str, *, live: Color | None, reasons: Sequence[str]) -> None:
+        self.app, self.job, self.live, self.reasons = app, job, live, tuple(reasons)
+        what = (
+            f"{live}, which is live, fails its smoke test after migration {job}" if live else f"{job} did not end well"
+        )
+        way = (
+            "Undo what the migration did: it must leave the live version working (expand first, contract later)"
+            if live
+            else f"Put the cause right and let it run again: `kubectl delete job {job}`"
+        )
+        super().__init__(
+            f"{app}: {what}: {_told(reasons)}Traffic is where it was, and no pod of the new version was started. "
+            f"{way}, then run `pulumi up --refresh`."
+        )
+
+
+class GateFailedError(StoppedError):
+    """A color did not pass its gate. `findings` are sentences; `at` is when it was judged, if not just now."""
+
+    def __init__(self, app: str, color: Color, tag: str, *, findings: Sequence[str], at: str | None = None) -> None:
+        self.app, self.color, self.tag, self.findings, self.at = app, color, tag, tuple(findings), at
+        when = f" on {at}, and neither its pods nor the gate have changed since" if at else ""
+        super().__init__(
+            f"{app}: {color} ({tag}) did not pass its gate{when}: {_told(findings)}Traffic is where it was, and "
+            f"{color} is not promoted as it is. Release another tag on it, or go back:\n"
+            f"    pulumi config set activeColor {color.other} && pulumi up\n"
+            "To promote it all the same, this once:\n"
+            f"    pulumi config set --path apps.{app}.force {tag} && pulumi up"
+        )
+
+
+class GateInconclusiveError(StoppedError):
+    """A gate could not be asked or had no answer, which is nobody's fault yet."""
+
+    def __init__(self, app: str, color: Color, tag: str, *, findings: Sequence[str]) -> None:
+        self.app, self.color, self.tag, self.findings = app, color, tag, tuple(findings)
+        super().__init__(
+            f"{app}: the gate of {color} ({tag}) came to no conclusion: {_told(findings)}Traffic is where it was. "
+            "`pulumi up` asks again. To promote it without an answer, this once:\n"
+            f"    pulumi config set --path apps.{app}.force {tag} && pulumi up"
+        )
 
 
 class NotReadyError(StoppedError):
@@ -153,3 +242,9 @@ class NotSeenError(StoppedError):
             f"kubernetes.io/service-name={app}`. If somebody moved it by hand, `pulumi up --refresh` takes it back and "
             f"`pulumi config set activeColor {color.other} && pulumi up` follows."
         )
+
+
+def _told(findings: Sequence[str]) -> str:
+    """The findings as the middle of a text; after lines of a log that goes on on a line of its own."""
+    text = "; ".join(findings).rstrip(".")
+    return f"{text}\n" if "\n" in text else f"{text}. "

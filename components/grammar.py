@@ -8,6 +8,7 @@ as a whole number; anything else of another type is refused, a float too, since 
 from __future__ import annotations
 
 import difflib
+import math
 import re
 from dataclasses import dataclass
 from decimal import Decimal
@@ -76,6 +77,27 @@ class Whole(Allowed):
 
     def _nearest(self, number: int) -> int:
         return max(number, self.least) if self.most is None else min(max(number, self.least), self.most)
+
+
+@dataclass(frozen=True)
+class Real(Allowed):
+    """A number, whole or not."""
+
+    words: str = "a number"
+
+    def read(self, value: Any) -> float:
+        if isinstance(value, bool) or not isinstance(value, str | int | float):
+            raise ValueError  # noqa: TRY004  # pydantic lets only ValueError through
+        try:
+            number = float(value)
+        except ValueError:
+            raise ValueError from None
+        if not math.isfinite(number):
+            raise ValueError
+        return number
+
+    def suggest(self, value: Any) -> str:  # noqa: ARG002
+        return "<number>"
 
 
 @dataclass(frozen=True)
@@ -162,6 +184,19 @@ class Amount(Text):
 
 
 @dataclass(frozen=True)
+class RegularExpression(Text):
+    """A regular expression, as Python's `re` has it."""
+
+    def read(self, value: Any) -> str:
+        text = super().read(value)
+        try:
+            re.compile(text)
+        except re.error as error:
+            raise ValueError(f"it is no regular expression: {error}") from None
+        return text
+
+
+@dataclass(frozen=True)
 class ImageName(Text):
     """An image without tag and digest."""
 
@@ -232,6 +267,16 @@ Image: TypeAlias = Annotated[
             (r".*@.*", "a digest cannot stand here; what a color runs is its tag in imageTag"),
             (r"(.*/)?[^/]+:[^/]*", "the tag does not belong here; what a color runs is its tag in imageTag"),
         ),
+    ),
+]
+FullImage: TypeAlias = Annotated[
+    str,
+    Text(
+        "an image with its tag or digest, such as curlimages/curl:8.11.0",
+        rf"({_HOST}(\.{_HOST})*(:[0-9]+)?/)?{_PATH_PART}(/{_PATH_PART})*"
+        r"(:[A-Za-z0-9_][A-Za-z0-9._-]{0,127}(@sha256:[0-9a-f]{64})?|@sha256:[0-9a-f]{64})",
+        512,
+        "<image>:<tag>",
     ),
 ]
 AppName: TypeAlias = Annotated[
@@ -306,3 +351,15 @@ MountPath: TypeAlias = Annotated[
     str, Text("an absolute path without `:`, such as /var/cache", r"/[^:\0]*", 4096, "</path>")
 ]
 UrlPath: TypeAlias = Annotated[str, Text("a URL path, such as /healthz", r"/\S*", 2048, "/<path>")]
+Url: TypeAlias = Annotated[
+    str, Text("an http or https URL without query", r"https?://[^\s/?#]+(/[^\s?#]*)?", 2048, "http://<host>:<port>")
+]
+StatusCode: TypeAlias = Annotated[int, Whole(100, 599)]
+RealNumber: TypeAlias = Annotated[float, Real()]
+Pattern: TypeAlias = Annotated[str, RegularExpression("a regular expression", example="<expression>")]
+HeaderValue: TypeAlias = Annotated[
+    str, Text("the value of a header, of ASCII characters", r"[\x20-\x7e\t]*", 8192, "<value>", from_boolean=True)
+]
+HeaderName: TypeAlias = Annotated[
+    str, Text("the name of a header (RFC 9110, 5.1)", r"[!#$%&'*+.^_`|~A-Za-z0-9-]+", 256, "<header>")
+]

@@ -10,13 +10,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from components.color import Role
-from components.errors import LeftOverCanaryError, LiveColorChangedError
-from components.plan import ROLE, SOURCE, AppPlan, ColorPlan
+from components.errors import GateFailedError, LeftOverCanaryError, LiveColorChangedError, NotOursError
+from components.memory import Verdict
+from components.plan import SOURCE, AppPlan, ColorPlan, Manifest
 
 
-def check(
-    app: AppPlan, color: ColorPlan, old: Mapping[str, Any], new: Mapping[str, Any], *, selected: bool = False
-) -> None:
+def check(app: AppPlan, color: ColorPlan, old: Mapping[str, Any], new: Mapping[str, Any], *, live: bool) -> None:
     """Refuse a change of a color's Deployment that would hurt live traffic.
 
     Args:
@@ -24,22 +23,53 @@ def check(
         color: the color whose Deployment changes.
         old: the Deployment's inputs in the engine's state.
         new: its inputs now.
-        selected: whether the live Service in the cluster selects this color alone, whatever the state says of it.
+        live: whether the live Service in the cluster is on this color, and stays. What the state says would not do: a
+            promotion that was stopped has written the color's new role, and moved nothing.
 
     Raises:
         LeftOverCanaryError: the live color would become a canary.
         LiveColorChangedError: the live color's pod template would change in place.
     """
-    was_active = _annotation(old, ROLE) == Role.ACTIVE
-    if was_active and color.role is Role.CANARY:
-        raise LeftOverCanaryError(app.name, app.active.color, "canaryReplicas", color.replicas)
-    stays_active = was_active and color.role is Role.ACTIVE
-    if not (stays_active or selected) or app.in_place == color.tag:
+    if not live:
         return
+    if color.role is Role.CANARY:
+        raise LeftOverCanaryError(app.name, app.active.color, "canaryReplicas", color.replicas)
     paths = sorted(set(changed_paths(old["spec"]["template"], new["spec"]["template"])))
-    if paths:
-        own_doing = _annotation(old, SOURCE) == _annotation(new, SOURCE)
+    if paths and app.in_place != color.tag:
+        own_doing = old["metadata"].get("annotations", {}).get(SOURCE) == new["metadata"]["annotations"][SOURCE]
         raise LiveColorChangedError(app.name, color.color, color.tag, paths=paths, own_doing=own_doing)
+
+
+def check_ours(manifest: Manifest, found: Mapping[str, str] | None, context: str) -> None:
+    """Refuse to take over an object that is there already, unless an `up` of ours that was killed has made it.
+
+    It must be of the same component, too: Pulumi would take an app's objects over for the new component, and then
+    delete them as the old one's.
+
+    Args:
+        manifest: the object that is to be created.
+        found: the labels of the one that is there; None if there is none.
+        context: where that is, for the error.
+
+    Raises:
+        NotOursError: it is somebody else's.
+    """
+    ours = {key: value for key, value in manifest["metadata"]["labels"].items() if key.startswith("cutover/")}
+    if found is not None and not ours.items() <= found.items():
+        kind, name = manifest["kind"], manifest["metadata"]["name"]
+        raise NotOursError(kind, name, context, expected=ours, found=found)
+
+
+def refuse_failed(app: AppPlan, color: ColorPlan, template: str, verdict: Verdict | None) -> None:
+    """Refuse to promote what has failed: the same template, by the same gate.
+
+    Raises:
+        GateFailedError: it is so, and `force` does not name the color's tag.
+    """
+    if verdict is None or verdict.passed or app.force == color.tag:
+        return
+    if (verdict.template, verdict.gate) == (template, app.gate_hash):
+        raise GateFailedError(app.name, color.color, color.tag, findings=verdict.findings, at=verdict.at)
 
 
 def changed_paths(old: Any, new: Any, path: str = "") -> Iterator[str]:
@@ -52,8 +82,3 @@ def changed_paths(old: Any, new: Any, path: str = "") -> Iterator[str]:
             yield from changed_paths(before, after, f"{path}[{index}]")
     elif json.dumps(old) != json.dumps(new) and old != new:
         yield path
-
-
-def _annotation(inputs: Mapping[str, Any], key: str) -> str | None:
-    value: str | None = inputs["metadata"].get("annotations", {}).get(key)
-    return value

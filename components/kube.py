@@ -8,23 +8,30 @@ Reads and writes here are idempotent, so each is repeated while the API server i
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from copy import copy
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import httpx2
 import yaml
 from lightkube import ApiError, AsyncClient, KubeConfig
 from lightkube.core.exceptions import ConfigError as KubeConfigError
 from lightkube.core.resource import NamespacedResource
+from lightkube.core.resource_registry import resource_registry
 from lightkube.models.autoscaling_v1 import ScaleSpec
 from lightkube.resources.apps_v1 import Deployment, DeploymentScale, ReplicaSet
-from lightkube.resources.core_v1 import Event, Pod, Service
+from lightkube.resources.batch_v1 import Job
+from lightkube.resources.core_v1 import Event, Namespace, Pod, Service
 from lightkube.resources.discovery_v1 import EndpointSlice
-from lightkube.types import PatchType
+from lightkube.types import CascadeType, PatchType
 
 from components.errors import ClusterUnreachableError, ContextError, WrongClusterError
+from components.plan import STACK
+from components.reach import Reach
 
 FIELD_MANAGER = "cutover"
 PATIENCE_SECONDS = 30.0
@@ -33,6 +40,8 @@ REQUEST_SECONDS = 10.0
 
 Answer = TypeVar("Answer")
 Kind = TypeVar("Kind", bound=NamespacedResource)
+
+_KINDS: Mapping[str, type[Deployment | Service]] = {"Deployment": Deployment, "Service": Service}
 
 
 @dataclass(frozen=True)
@@ -65,6 +74,18 @@ class Cluster:
         self._config = named
         self._made: AsyncClient | None = None
 
+    def wait_for(self, look: Callable[[Cluster], Coroutine[Any, Any, Answer]]) -> Answer:
+        """Return what `look` finds here; for a program that is no coroutine and runs inside a loop all the same."""
+        there = copy(self)
+        there._made = None  # noqa: SLF001  # a client belongs to the loop that made it
+        with ThreadPoolExecutor(1) as thread:
+            return thread.submit(lambda: asyncio.run(look(there))).result()
+
+    @cached_property
+    def reach(self) -> Reach:
+        """HTTP to what runs in the cluster."""
+        return Reach(self._config)
+
     @property
     def _client(self) -> AsyncClient:
         # made on first use, inside the event loop that will use it
@@ -84,6 +105,12 @@ class Cluster:
         host = httpx2.URL(self._config.cluster.server).host
         return host if host in {"127.0.0.1", "localhost", "::1"} else "<any node>"
 
+    async def labels(self, api_version: str, kind: str, name: str) -> Mapping[str, str] | None:
+        """Return the labels of an object of any kind; None when it is not there."""
+        model: Any = resource_registry.load(api_version, kind)
+        found = await self._find(lambda: self._client.get(model, name))
+        return None if found is None else (found.metadata and found.metadata.labels) or {}
+
     async def service(self, name: str) -> Service | None:
         return await self._find(lambda: self._client.get(Service, name))
 
@@ -91,15 +118,29 @@ class Cluster:
         return await self._find(lambda: self._client.get(Deployment, name))
 
     async def verify(self, kind: str, name: str, uid: str) -> None:
-        """Make sure that a Deployment or Service is the very object that Pulumi has.
+        """Make sure that a Deployment or a Service is the very object that Pulumi has.
 
         Raises:
             WrongClusterError: it is another one, or not there.
         """
-        found = await (self.deployment(name) if kind == "Deployment" else self.service(name))
+        found = await self._find(lambda: self._client.get(_KINDS[kind], name))
         found_uid = found.metadata.uid if found and found.metadata else None
         if found_uid != uid:
             raise WrongClusterError(name, self.context, expected=uid, found=found_uid)
+
+    async def namespaces(self, stack: str) -> list[str]:
+        """Return the namespaces that a stack has made; none where we may not look for them."""
+
+        async def read() -> list[str]:
+            found = self._client.list(Namespace, labels={STACK: stack})
+            return [name async for item in found for name in names([item])]
+
+        try:
+            return await self._patiently(read)
+        except ApiError as error:
+            if error.status.code == httpx2.codes.FORBIDDEN:
+                return []
+            raise
 
     async def replica_sets(self, labels: Mapping[str, str]) -> list[ReplicaSet]:
         return await self._list(ReplicaSet, labels)
@@ -156,6 +197,23 @@ class Cluster:
 
     async def delete_pod(self, name: str) -> None:
         await self._find(lambda: self._client.delete(Pod, name))
+
+    async def job(self, name: str) -> Job | None:
+        return await self._find(lambda: self._client.get(Job, name))
+
+    async def start_job(self, manifest: Mapping[str, Any]) -> None:
+        """Create a Job, instead of one of the same name that a release which died has left."""
+        await self.end_job(manifest["metadata"]["name"])
+        try:
+            await self._patiently(lambda: self._client.create(Job.from_dict(dict(manifest))))
+        except ApiError as error:
+            # it was made by an attempt before this one, whose answer was lost
+            if error.status.code != httpx2.codes.CONFLICT:
+                raise
+
+    async def end_job(self, name: str) -> None:
+        """Delete a Job, and with it its pods."""
+        await self._find(lambda: self._client.delete(Job, name, cascade=CascadeType.BACKGROUND))
 
     async def remember(self, deployment: str, annotations: dict[str, str]) -> None:
         """Make `annotations` all that the release remembers of a Deployment."""
@@ -216,8 +274,8 @@ def _is_ready(conditions: object) -> bool:
     return getattr(conditions, "ready", None) is not False
 
 
-def names(pods: Iterable[Pod]) -> set[str]:
-    """The names of `pods`, without those that are ending."""
+def names(pods: Iterable[Pod | Namespace]) -> set[str]:
+    """The names of pods or namespaces, without those that are ending."""
     return {
         pod.metadata.name for pod in pods if pod.metadata and pod.metadata.name and not pod.metadata.deletionTimestamp
     }

@@ -10,6 +10,8 @@ from components.schema import App, Autoscaling, Config, PodSecurity, ServiceType
 # Read by Pulumi's Kubernetes provider (pulumi.com: "Kubernetes provider: annotations").
 _SKIP_AWAIT = {"pulumi.com/skipAwait": "true"}
 _PATCH_FORCE = {"pulumi.com/patchForce": "true"}
+# One manager for all: an `up` that takes over what a killed one made must not find itself in conflict with it.
+_FIELD_MANAGER = {"pulumi.com/patchFieldManager": "pulumi-cutover"}
 _DELETE_IN_BACKGROUND = {"pulumi.com/deletionPropagationPolicy": "background"}
 
 
@@ -17,14 +19,15 @@ def metadata(
     name: str, namespace: str, labels: Mapping[str, str], annotations: Mapping[str, str] | None = None
 ) -> Manifest:
     """Metadata with an explicit namespace, so that no default of a kubeconfig decides where an object goes."""
-    head: Manifest = {"name": name, "namespace": namespace, "labels": dict(labels)}
-    return {**head, "annotations": dict(annotations)} if annotations else head
+    told = {**(annotations or {}), **_FIELD_MANAGER}
+    return {"name": name, "namespace": namespace, "labels": dict(labels), "annotations": told}
 
 
 def namespace(name: str, labels: Mapping[str, str], security: PodSecurity) -> Manifest:
     """A namespace that admits only pods of a Pod Security level."""
     enforce = {"pod-security.kubernetes.io/enforce": str(security)}
-    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": {**labels, **enforce}}}
+    meta = {"name": name, "labels": {**labels, **enforce}, "annotations": dict(_FIELD_MANAGER)}
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": meta}
 
 
 def deployment(meta: Manifest, app: App, selector: Mapping[str, str], template: Manifest, replicas: int) -> Manifest:
@@ -48,7 +51,7 @@ def deployment(meta: Manifest, app: App, selector: Mapping[str, str], template: 
 
 def inner_service(meta: Manifest, app: App, selector: Mapping[str, str], *, forced: bool = False) -> Manifest:
     """A Service inside the cluster: a color's own one, or with `forced` the preview one, whose selector moves."""
-    annotations = {**_SKIP_AWAIT, **(_PATCH_FORCE if forced else {})}
+    annotations = {**meta["annotations"], **_SKIP_AWAIT, **(_PATCH_FORCE if forced else {})}
     return _service({**meta, "annotations": annotations}, app, selector, ServiceType.CLUSTER_IP, node_port=None)
 
 
@@ -116,3 +119,27 @@ def autoscaler(meta: Manifest, aims: Autoscaling, *, deployment: str, least: int
 def config_map(meta: Manifest, config: Config) -> Manifest:
     """Configuration data that never change under this name."""
     return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "data": dict(config.data), "immutable": True}
+
+
+def job(
+    meta: Manifest,
+    template: Manifest,
+    *,
+    seconds: int,
+    retries: int = 0,
+    keep_seconds: int | None = None,
+) -> Manifest:
+    """A Job that has `seconds` to end; with `keep_seconds` the cluster removes it so long after its end."""
+    spec: Manifest = {
+        "activeDeadlineSeconds": seconds,
+        "backoffLimit": retries,
+        "template": {**template, "spec": {**template["spec"], "restartPolicy": "Never"}},
+    }
+    if keep_seconds is not None:
+        spec["ttlSecondsAfterFinished"] = keep_seconds
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {**meta, "annotations": {**meta.get("annotations", {}), **_SKIP_AWAIT, **_DELETE_IN_BACKGROUND}},
+        "spec": spec,
+    }

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, TypeAlias
 
 from components.color import Color, Role
+from components.gates.settings import Gate
 
 ROLE = "cutover/role"
 TAG = "cutover/tag"
@@ -15,6 +16,7 @@ SOURCE = "cutover/source"
 ACTIVE = "cutover/active"
 TAGS = "cutover/tags"
 SHARE = "cutover/share"
+STACK = "cutover/stack"
 
 Manifest: TypeAlias = dict[str, Any]
 """A Kubernetes object as the API writes it: camelCase keys, `apiVersion`, `kind`, `metadata`, …"""
@@ -32,7 +34,9 @@ class ColorPlan:
     """One color of one app.
 
     `replicas` is the size the position gives it; with an HPA, the smallest one.
-    `template_hash` names the pod template's content apart from the color label, so equal templates hash equal.
+    `template_hash` names the pod template's content apart from the color label, so equal templates hash equal. With
+    `kept` the Deployment keeps the template it has, and that is the one `template_hash` names. `migration` is the Job
+    that must have ended well before the color's pods are there.
     """
 
     color: Color
@@ -45,6 +49,8 @@ class ColorPlan:
     disruption_budget: Manifest
     autoscaler: Manifest | None
     config_maps: tuple[Manifest, ...]
+    migration: Manifest | None = None
+    kept: bool = False
 
     @property
     def name(self) -> str:
@@ -57,10 +63,21 @@ class ColorPlan:
         labels: dict[str, str] = self.deployment["spec"]["selector"]["matchLabels"]
         return labels
 
+    @property
+    def pod_port(self) -> int:
+        """The port that the app listens on, in a pod."""
+        containers = self.deployment["spec"]["template"]["spec"]["containers"]
+        ports = next(container["ports"] for container in containers if container["name"] == "app")
+        number: int = next(port["containerPort"] for port in ports if port["name"] == "app")
+        return number
+
 
 @dataclass(frozen=True)
 class AppPlan:
-    """One app: its two colors and the Services that carry its traffic. `share` is the other color's, as text."""
+    """One app: its two colors and the Services that carry its traffic.
+
+    `share` is the other color's, as text; `gate_hash` names what the gate asks.
+    """
 
     name: str
     namespace: str
@@ -76,6 +93,8 @@ class AppPlan:
     in_place: str | None
     force: str | None
     coupled: bool
+    gate: Gate | None = None
+    gate_hash: str = ""
 
     @property
     def port(self) -> int:
@@ -84,14 +103,25 @@ class AppPlan:
         return port
 
     @property
+    def migrations(self) -> Sequence[Manifest]:
+        """The migrations of both colors, each once."""
+        found = {plan.migration["metadata"]["name"]: plan.migration for plan in self.colors.values() if plan.migration}
+        return list(found.values())
+
+    @property
     def colors(self) -> Mapping[Color, ColorPlan]:
         return {plan.color: plan for plan in (self.active, self.other)}
 
 
 @dataclass(frozen=True)
 class StackPlan:
-    """Everything a stack's configuration means. `namespace_manifest` is None when the namespace is there already."""
+    """Everything a stack's configuration means.
 
+    `owner` is the stack, as the label of all its objects has it; `namespace_manifest` is None when the namespace is
+    there already.
+    """
+
+    owner: str
     namespace: str
     namespace_manifest: Manifest | None
     apps: tuple[AppPlan, ...]

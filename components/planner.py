@@ -14,7 +14,20 @@ from hashlib import sha256
 
 from components import objects, pod
 from components.color import Color, Role
-from components.plan import ACTIVE, ROLE, SHARE, SOURCE, TAG, TAGS, AppPlan, ColorPlan, Component, Manifest, StackPlan
+from components.plan import (
+    ACTIVE,
+    ROLE,
+    SHARE,
+    SOURCE,
+    STACK,
+    TAG,
+    TAGS,
+    AppPlan,
+    ColorPlan,
+    Component,
+    Manifest,
+    StackPlan,
+)
 from components.position import Position, position
 from components.schema import App, Config, Pod, Settings
 
@@ -28,9 +41,10 @@ def plan(settings: Settings, *, owner: str) -> StackPlan:
         settings: a configuration that `config.load` has passed.
         owner: the stack as `<project>/<stack>`; every object carries it as a label.
     """
-    labels = {**_MANAGED_BY, "cutover/stack": label_value(owner)}
+    labels = {**_MANAGED_BY, STACK: label_value(owner)}
     namespace = objects.namespace(settings.namespace, labels, settings.pod_security)
     return StackPlan(
+        owner=labels[STACK],
         namespace=settings.namespace,
         namespace_manifest=namespace if settings.create_namespace else None,
         apps=tuple(
@@ -79,6 +93,8 @@ class _Planner:
             in_place=self.app.in_place,
             force=self.app.force,
             coupled=self.where.coupled,
+            gate=self.app.gate,
+            gate_hash=pod.digest(self.app.gate.model_dump(mode="json")) if self.app.gate else "",
         )
 
     def _of_other(self) -> tuple[Role, int]:
@@ -112,6 +128,7 @@ class _Planner:
             disruption_budget=objects.disruption_budget(self._metadata(name, color=color), selector),
             autoscaler=self._autoscaler(color, role, size),
             config_maps=(self._config_map(color, config),) if config else (),
+            migration=self._migration(color, tag),
         )
 
     def _autoscaler(self, color: Color, role: Role, size: int) -> Manifest | None:
@@ -125,6 +142,15 @@ class _Planner:
     def _config_map(self, color: Color, config: Config) -> Manifest:
         name = pod.config_map_name(self.name, str(color), config)
         return objects.config_map(self._metadata(name, color=color), config)
+
+    def _migration(self, color: Color, tag: str) -> Manifest | None:
+        """A Job that is named by what it runs, so that it runs once, whatever color has the tag."""
+        settings = self.app.migration
+        if settings is None:
+            return None
+        name = f"{self.name}-migrate-{pod.digest([self.app.pod(color).image, tag, settings.model_dump(mode='json')])}"
+        template = pod.migration_template(self._template(color, str(color)), settings)
+        return objects.job(self._metadata(name), template, seconds=settings.deadline_seconds, retries=settings.retries)
 
     def _live_service(self, share: str) -> Manifest:
         tags = {str(color): self.where.tags.of(color) for color in Color}
@@ -158,7 +184,12 @@ class _Planner:
     def _metadata(
         self, name: str, annotations: Mapping[str, str] | None = None, color: Color | None = None
     ) -> Manifest:
-        labels = {**self.stack_labels, "app.kubernetes.io/name": self.name, "app": self.name}
+        labels = {
+            **self.stack_labels,
+            "cutover/component": str(self.app.component),
+            "app.kubernetes.io/name": self.name,
+            "app": self.name,
+        }
         if color:
             labels["color"] = str(color)
         return objects.metadata(name, self.namespace, labels, annotations)

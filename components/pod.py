@@ -5,11 +5,12 @@ The defaults pass the Pod Security level *restricted* (Kubernetes, "Pod Security
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
 from json import dumps
 from typing import Any
 
+from components.gates.settings import Migration
 from components.merge import merged
 from components.schema import Config, Handler, Pod, PreStop, Probe, Volume
 
@@ -62,9 +63,7 @@ def template(
             imagePullSecrets=[{"name": name} for name in pod.image_pull_secrets],
             initContainers=[*map(_secured, pod.init_containers), *map(_sidecar, pod.sidecars)],
             nodeSelector=pod.node_selector,
-            securityContext=_said(
-                runAsNonRoot=True, runAsUser=pod.run_as_user, seccompProfile={"type": "RuntimeDefault"}
-            ),
+            securityContext=_pod_security(pod.run_as_user),
             serviceAccountName=pod.service_account,
             terminationGracePeriodSeconds=pod.termination_grace_period_seconds,
             tolerations=pod.tolerations,
@@ -75,6 +74,40 @@ def template(
     for patch in patches:
         result = merged(result, patch)
     return result
+
+
+def job_template(
+    container: Mapping[str, Any],
+    *,
+    env: Mapping[str, Any],
+    env_from: Sequence[Any],
+    account: str | None,
+    user: int | None = None,
+) -> dict[str, Any]:
+    """Build the pod template of a Job with one container, as secure as an app's."""
+    variables = [_variable(name, value) for name, value in env.items()]
+    container = _said(**container, env=variables, envFrom=list(env_from))
+    return {
+        "spec": _said(
+            automountServiceAccountToken=account is not None,
+            containers=[_secured(container)],
+            enableServiceLinks=False,
+            securityContext=_pod_security(user),
+            serviceAccountName=account,
+            terminationGracePeriodSeconds=1,
+        )
+    }
+
+
+def migration_template(template: Mapping[str, Any], migration: Migration) -> dict[str, Any]:
+    """Build the pod template of a migration from a color's: its pods without traffic; sidecars end when it does."""
+    spec = template["spec"]
+    (app,) = (container for container in spec["containers"] if container["name"] == CONTAINER)
+    serving = {"command", "args", "ports", "startupProbe", "readinessProbe", "livenessProbe", "lifecycle"}
+    own = {key: value for key, value in app.items() if key not in serving}
+    container = _said(**own, command=migration.command, args=migration.args)
+    rest = {key: value for key, value in spec.items() if key != "topologySpreadConstraints"}
+    return {"spec": {**rest, "containers": [container]}}
 
 
 def volumes_of(app: str, color: str, pod: Pod) -> dict[str, Volume]:
@@ -88,6 +121,10 @@ def volumes_of(app: str, color: str, pod: Pod) -> dict[str, Volume]:
             {"mountPath": pod.config.mount_path, "readOnly": True, "source": source}
         )
     return volumes
+
+
+def _pod_security(user: int | None) -> dict[str, Any]:
+    return _said(runAsNonRoot=True, runAsUser=user, seccompProfile={"type": "RuntimeDefault"})
 
 
 def _container(app: str, color: str, tag: str, pod: Pod, volumes: Mapping[str, Volume]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from lightkube.models.apps_v1 import DeploymentStatus
@@ -69,6 +69,19 @@ class Progress:
         return f"{self.available} of {self.wanted} pods ready" + (f"; {self.troubles[0]}" if self.troubles else "")
 
 
+class Patience:
+    """How long each cause has lasted by now."""
+
+    def __init__(self) -> None:
+        self._since: dict[str, float] = {}
+
+    def lasting(self, troubles: Iterable[Trouble], now: float) -> list[Trouble]:
+        """Return the troubles that have lasted longer than Kubernetes needs to heal them, at the time `now`."""
+        troubles = list(troubles)
+        self._since = {trouble.reason: self._since.get(trouble.reason, now) for trouble in troubles}
+        return [one for one in troubles if now - self._since[one.reason] >= PATIENCE_SECONDS[one.reason]]
+
+
 def judge(deployment: Deployment, replica_sets: Sequence[ReplicaSet], pods: Sequence[Pod]) -> Progress:
     """Judge a Deployment by its status, and by the ReplicaSet and the pods of its present template.
 
@@ -87,7 +100,7 @@ def judge(deployment: Deployment, replica_sets: Sequence[ReplicaSet], pods: Sequ
         available,
         wanted,
         done={status.replicas or 0, status.updatedReplicas or 0, status.availableReplicas or 0} == {wanted},
-        troubles=(*_deployment_troubles(deployment), *(trouble for pod in own_pods for trouble in _pod_troubles(pod))),
+        troubles=(*_deployment_troubles(deployment), *(trouble for pod in own_pods for trouble in pod_troubles(pod))),
     )
 
 
@@ -121,17 +134,16 @@ async def wait_until_ready(
     """
     clock = asyncio.get_running_loop().time
     deadline = clock() + seconds
-    since: dict[str, float] = {}
+    patience = Patience()
     while True:
         progress = await look(cluster, name, labels)
         if progress.done:
             return progress.wanted
         now = clock()
-        since = {trouble.reason: since.get(trouble.reason, now) for trouble in progress.troubles}
-        lasting = [t for t in progress.troubles if now - since[t.reason] >= PATIENCE_SECONDS[t.reason]]
+        lasting = patience.lasting(progress.troubles, now)
         if lasting or now >= deadline:
             reasons = [] if lasting else [f"That is so after {seconds:.0f} s."]
-            reasons += await _explain(cluster, [*lasting, *progress.troubles])
+            reasons += await explain(cluster, [*lasting, *progress.troubles])
             raise NotReadyError(app, name, ready=progress.available, wanted=progress.wanted, reasons=reasons)
         say(str(progress))
         await asyncio.sleep(POLL_SECONDS)
@@ -148,7 +160,7 @@ async def _not_ready(cluster: Cluster, pods: Sequence[Pod]) -> list[Trouble]:
     return []
 
 
-async def _explain(cluster: Cluster, troubles: Sequence[Trouble]) -> list[str]:
+async def explain(cluster: Cluster, troubles: Sequence[Trouble]) -> list[str]:
     """One sentence per reason (the first pod speaks for the others), with the log's end where there is one."""
     told: dict[str, str] = {}
     for trouble in troubles:
@@ -183,7 +195,8 @@ def _deployment_troubles(deployment: Deployment) -> Iterator[Trouble]:
             yield Trouble("ProgressDeadlineExceeded", f"Deployment {name}", condition.message or "")
 
 
-def _pod_troubles(pod: Pod) -> Iterator[Trouble]:
+def pod_troubles(pod: Pod) -> Iterator[Trouble]:
+    """Yield what keeps a pod from running, as its status has it."""
     if _meta(pod).deletionTimestamp or pod.status is None:
         return
     subject = f"Pod {_meta(pod).name}"

@@ -2,7 +2,10 @@
 
 No app's traffic moves before every app is ready, and no old color changes before every app has moved:
 
-    grow all  ->  all ready to serve?  ->  move all  ->  all seen and drained?  ->  settle all  ->  all settled?
+    prepare all  ->  all prepared?
+    grow all     ->  all ready to serve, and past their gates?
+    move all     ->  all seen and drained?
+    settle all   ->  all settled?
 
 The arrows are dependencies between resources, so the engine keeps the order; each question is asked in the program,
 when the layer before it has been written, and a "no" ends the program before the next layer is registered.
@@ -24,6 +27,9 @@ from components.errors import CutoverError
 from components.kube import Cluster
 from components.plan import StackPlan
 
+VERIFIED = ("Deployment", "Service")
+"""Kinds of which the cluster must hold the very object that Pulumi has."""
+
 
 class Release:
     """Every app of a stack.
@@ -35,7 +41,7 @@ class Release:
     """
 
     def __init__(self, plan: StackPlan, cluster: Cluster, opts: Options | None = None) -> None:
-        namespace = resource(plan.namespace_manifest, Options()) if plan.namespace_manifest else None
+        namespace = resource(plan.namespace_manifest, cluster, Options()) if plan.namespace_manifest else None
         self.apps = [App(app, cluster, namespace, opts) for app in plan.apps]
         coupled = [app for app in self.apps if app.plan.coupled]
         if coupled:
@@ -52,7 +58,8 @@ class Release:
 
 def roll_out(apps: Sequence[App]) -> None:
     """Register the layers of `apps`, each after the one before it and its check."""
-    grown = [deployment for app in apps for deployment in app.grow()]
+    prepared = _when(Checks.prepared, apps, [job for app in apps for job in app.prepare()])
+    grown = [deployment for app in apps for deployment in app.grow(prepared)]
     ready = _when(Checks.ready_to_serve, apps, grown)
     live = [app.move(ready) for app in apps]
     moved = _when(Checks.moved, apps, live)
@@ -75,7 +82,8 @@ def _when(check: Callable[[Checks], Awaitable[None]], apps: Sequence[App], writt
         cluster = apps[0].checks.cluster
         try:
             for item, expected in zip(written, uids, strict=True):
-                await cluster.verify(type(item).__name__, item.pulumi_resource_name, expected)
+                if type(item).__name__ in VERIFIED:
+                    await cluster.verify(type(item).__name__, item.pulumi_resource_name, expected)
             await _all(check(app.checks) for app in apps)
         except CutoverError as error:
             raise pulumi.RunError(str(error)) from error

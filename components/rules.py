@@ -8,6 +8,7 @@ from typing import Any
 
 from components import pod_rules
 from components.color import Color
+from components.gates import rules as gate_rules
 from components.grammar import OWN_PREFIXES
 from components.plan import Component
 from components.problems import Path, Problem, remove, set_to, wrong
@@ -30,6 +31,8 @@ def broken(settings: Settings, *, unread: bool = False) -> Iterator[Problem]:
         yield from _expose(path, app)
         yield from _deadlines(path, app)
         yield from pod_rules.broken(name, app, settings.pod_security)
+        if app.gate:
+            yield from gate_rules.broken((*path, "gate"), app.gate)
 
 
 def names_clash(apps: Any) -> Iterator[Problem]:

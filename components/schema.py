@@ -7,12 +7,10 @@ together are in rules.py.
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Any, Self, get_args
-
-from pydantic import BaseModel, ConfigDict
-from pydantic.alias_generators import to_camel
+from typing import Annotated, Any, get_args
 
 from components.color import Color
+from components.gates.settings import Gate, Migration
 from components.grammar import (
     AnyText,
     AppName,
@@ -39,6 +37,7 @@ from components.grammar import (
     UrlPath,
     UserId,
 )
+from components.keys import Choice, Keys
 from components.native import (
     Container,
     EnvFrom,
@@ -77,31 +76,6 @@ class PodSecurity(StrEnum):
     RESTRICTED = "restricted"
     BASELINE = "baseline"
     PRIVILEGED = "privileged"
-
-
-class Keys(BaseModel):
-    """Keys that may stand together; every other key is an error."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, alias_generator=to_camel, use_attribute_docstrings=True)
-
-    def overlaid(self, over: Keys) -> Self:
-        """Return these keys with those that are set in `over` put over them.
-
-        Keys that hold keys and maps merge key by key; a value, a list and a `Choice` are replaced whole.
-        """
-        update = {}
-        for name in over.model_fields_set:
-            old, new = getattr(self, name), getattr(over, name)
-            if isinstance(old, Keys) and isinstance(new, Keys) and not isinstance(new, Choice):
-                new = old.overlaid(new)
-            elif isinstance(old, dict) and isinstance(new, dict) and name != "pod_template":
-                new = {**old, **new}
-            update[name] = new
-        return self.model_copy(update=update)
-
-
-class Choice(Keys):
-    """Keys of which one says what is meant, so that two of these never merge."""
 
 
 class Handler(Choice):
@@ -336,8 +310,12 @@ class App(Pod, PositionKeys):
     """Whether the pods of a color that stays warm are ended one by one once traffic has left, to end what is open."""
     in_place: Tag | None = None
     """A tag that the live color may be changed to in place."""
+    gate: Gate | None = None
+    """What the other color must pass before it takes traffic."""
+    migration: Migration | None = None
+    """A Job that runs before a color grows, once for every tag."""
     force: Tag | None = None
-    """A tag that may go live although its gate fails."""
+    """A tag that may go live without its gate."""
     colors: Colors = Colors()
     """Keys that only one color has."""
 

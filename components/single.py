@@ -26,7 +26,7 @@ from components.errors import ConfigError, CutoverError
 from components.inputs import Held, hold
 from components.plan import Component
 from components.planner import plan
-from components.problems import Problem
+from components.problems import Path, Problem
 from components.release import roll_out
 from components.stack import read_cluster
 
@@ -62,7 +62,7 @@ def _make(app: App, component: Component, name: str, args: AppArgs, opts: Option
     app_keys: dict[str, Any] = hold(args, held)
     where = {key: app_keys.pop(key, None) for key in ("namespace", "kubeconfig", "context")}
     try:
-        _know_config(name, app_keys, held)
+        _know(name, app_keys, held)
         namespace = where["namespace"] or pulumi.Config("kubernetes").get("namespace") or "default"
         settings = load(
             {"namespace": namespace, "createNamespace": False, "apps": {name: {**app_keys, "component": component}}}
@@ -75,22 +75,24 @@ def _make(app: App, component: Component, name: str, args: AppArgs, opts: Option
     roll_out([app])
 
 
-def _know_config(name: str, keys: Mapping[str, Any], held: Held) -> None:
-    """Refuse Outputs in `config`: its ConfigMap is named by its content.
+def _know(name: str, keys: Mapping[str, Any], held: Held) -> None:
+    """Refuse Outputs where their values must be known while the program runs.
 
     Raises:
-        ConfigError: there is one.
+        ConfigError: there are some; all of them.
     """
     colors = keys.get("colors", {})
-    for path, part in (((), keys), *((("colors", color), colors[color]) for color in colors)):
-        if any(word in json.dumps(part.get("config")) for word in held):
-            raise ConfigError(
-                [
-                    Problem(
-                        ("apps", name, *path, "config"),
-                        "an Output",
-                        "it must be known while the program runs, as its ConfigMap is named by its content",
-                        "put the Output under `env`, or in a ConfigMap of your own under `envFrom`",
-                    )
-                ]
-            )
+    parts: dict[Path, Any] = {(): keys, **{("colors", color): colors[color] for color in colors}}
+    by_content = "it must be known while the program runs, as its ConfigMap is named by its content"
+    places = [((*path, "config"), part.get("config"), by_content, _CONFIG_WAY_OUT) for path, part in parts.items()]
+    places.append((("gate",), keys.get("gate"), "it must be known while the program runs", "give the value itself"))
+    problems = [
+        Problem(("apps", name, *path), "an Output", f"is an Output; {reason}", way_out)
+        for path, part, reason, way_out in places
+        if any(word in json.dumps(part) for word in held)
+    ]
+    if problems:
+        raise ConfigError(problems)
+
+
+_CONFIG_WAY_OUT = "put the Output under `env`, or in a ConfigMap of your own under `envFrom`"

@@ -14,17 +14,20 @@ from components.kube import Cluster
 from components.plan import StackPlan
 from components.planner import plan
 from components.release import Release
+from components.standing import confront
 
 
 def release() -> Release:
     """Build the release that the stack's configuration describes.
 
     Raises:
-        pulumi.RunError: the configuration is wrong or names no cluster; the text has every problem of it.
+        pulumi.RunError: the configuration is wrong or names no cluster (the text has every problem of it), or the
+            cluster stands where the change would hurt.
     """
     try:
-        stack_plan = read_plan()
-        return Release(stack_plan, read_cluster(stack_plan.namespace))
+        wished = read_plan()
+        cluster = read_cluster(wished.namespace)
+        return Release(cluster.wait_for(lambda here: confront(wished, here)), cluster)
     except CutoverError as error:
         raise pulumi.RunError(str(error)) from error
 

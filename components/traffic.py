@@ -10,14 +10,22 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Sequence
 
+from components.color import Color
 from components.errors import NoEndpointsError, NotSeenError
 from components.kube import Cluster, names
-from components.plan import AppPlan, ColorPlan
+from components.plan import ACTIVE, AppPlan, ColorPlan
 from components.readiness import Say
 
 SEEN_SECONDS = 30.0
 RECYCLE_SECONDS = 60.0
 POLL_SECONDS = 0.2
+
+
+async def live_color(cluster: Cluster, app: AppPlan) -> Color | None:
+    """Return the color that the live Service says is active; None before the first move."""
+    service = await cluster.service(app.name)
+    annotations = (service and service.metadata and service.metadata.annotations) or {}
+    return Color(annotations[ACTIVE]) if ACTIVE in annotations else None
 
 
 async def ready_endpoints(cluster: Cluster, color: ColorPlan) -> int:

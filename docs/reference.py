@@ -11,16 +11,18 @@ from typing import Any, get_args, get_origin
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from components.gates.settings import Gate, Migration, TestJob
 from components.grammar import Allowed
+from components.keys import Keys
 from components.native import Native
-from components.schema import App, Colors, Keys, Pod, PositionKeys, Settings
+from components.schema import App, Colors, Pod, PositionKeys, Settings
 
 PAGE = Path(__file__).parent / "configuration.md"
 
 INTRODUCTION = """\
 # Configuration
 
-<!-- made by `python -m docs.reference` from components/schema.py -->
+<!-- made by `python -m docs.reference` from components/schema.py and components/gates/settings.py -->
 
 All of it stands in `Pulumi.<stack>.yaml`, under `cutover:`. Every rule on this page is checked before anything is
 touched, in `preview` too, and all that is wrong is told at once, each with the command that puts it right. A key that
@@ -69,6 +71,60 @@ The container and its port are both called `app`; a `probePort` other than `port
 not change the labels `app` and `color`, nor the image of the container `app`.
 """
 
+GATE = """\
+Asked of the other color when all its pods are ready and before any traffic moves to it: the smoke tests one after the
+other, then the load, the job, and the metrics side by side. The first of these that does not pass ends it.
+
+- *passed*: traffic moves.
+- *failed*: the release stops, and traffic is where it was. The verdict is kept with the color: the same pods are not
+  judged by the same gate again but refused, in `preview` too, until either changes or `force` names the tag.
+- *inconclusive*: a question could not be asked or had no answer. The release stops and blames nobody; nothing is kept,
+  and the next `up` asks again.
+
+What has served before needs no gate, so a rollback never waits for one, and neither does an app's first color.
+
+A CanaryApp has no single moment at which traffic moves. Its first canary pods are checked by readiness alone; the gate
+is asked of the present ones before there are more, and of all of them before the old color shrinks.
+
+```yaml
+config:
+  cutover:imageTag: {blue: 1.0.0, green: 1.1.0}
+  cutover:apps:
+    web:
+      component: BlueGreenApp
+      image: registry.example.com/shop/web
+      gate:
+        smoke:
+          home: {path: /, body: "<h1>Welcome", count: 20}
+          private: {path: /admin, status: 403}
+        load: {path: /search, rate: 20, seconds: 60}
+        prometheus: {service: prometheus, namespace: monitoring}
+        metrics:
+          errors:
+            query: >-
+              (sum(rate(http_requests_total{pod=~"{{app}}-{{color}}-.*", status=~"5.."}[{{window}}])) or vector(0))
+              / sum(rate(http_requests_total{pod=~"{{app}}-{{color}}-.*"}[{{window}}]))
+            max: 0.01
+            initialDelaySeconds: 15
+      migration:
+        command: [./web, migrate]
+```
+
+A rate needs two scrapes in its window, so let the load last longer than two of Prometheus' scrape intervals, and the
+delay one. Without `or vector(0)` an app that has never answered 5xx has no such series, and the answer is empty.
+"""
+
+MIGRATION = """\
+A Job of the app's image at the tag, with the app's variables, configuration, volumes, init containers and sidecars. It
+runs before any pod of a new version starts and once for every image, tag and what stands here: the live version is
+still at work, so it may only add to what that one needs. If the live color was well, it must pass its smoke tests
+afterwards, unless `force` names the new tag. What the new version no longer needs goes in a later release. What has
+served before needs no migration, so a rollback never waits for one.
+"""
+
+TITLES: dict[type[Keys], str] = {App: "An app", Colors: "An app's pods", TestJob: "Test job"}
+TEXTS: dict[type[Keys], str] = {Gate: GATE, Migration: MIGRATION}
+
 
 def page() -> str:
     """Return the page as it should be."""
@@ -88,7 +144,8 @@ def page() -> str:
 
 
 def _section(model: type[Keys]) -> str:
-    return f"## {model.__name__}\n\n{_words_of(model)}\n\n" + _table(model.model_fields)
+    level = "###" if model in _inner(Gate) else "##"
+    return f"{level} {_title(model)}\n\n{_text(model)}\n\n" + _table(model.model_fields)
 
 
 def _table(fields: dict[str, FieldInfo]) -> str:
@@ -111,13 +168,18 @@ def _kind(of: Any, metadata: list[Any]) -> str:
     if get_origin(of) is dict:
         return f"a map; key: {_kind(arguments[0], [])}; value: {_kind(arguments[1], [])}"
     if isinstance(of, type) and issubclass(of, Keys):
-        return f"[{of.__name__}](#{_anchor(of)})"
+        return f"[{_title(of)}](#{_anchor(of)})"
     # Annotated[…], or one of them and None
     return _kind(arguments[0], list(arguments[1:]))
 
 
+def _title(model: type[Keys]) -> str:
+    return TITLES.get(model, model.__name__)
+
+
 def _anchor(model: type[Keys]) -> str:
-    return {App: "an-app", Colors: "an-apps-pods"}.get(model, model.__name__.lower())
+    """The link that GitHub makes of a heading."""
+    return _title(model).lower().replace(" ", "-").replace("'", "")
 
 
 def _default(field: FieldInfo) -> str:
@@ -147,8 +209,8 @@ def _models(of: Any) -> Iterator[type[Keys]]:
         yield from _models(argument)
 
 
-def _words_of(model: type[Keys]) -> str:
-    return " ".join((model.__doc__ or "").split())
+def _text(model: type[Keys]) -> str:
+    return TEXTS.get(model, " ".join((model.__doc__ or "").split())).strip()
 
 
 def _cell(text: str) -> str:

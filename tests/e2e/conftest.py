@@ -11,8 +11,11 @@ from typing import Any
 
 import pytest
 from lightkube.resources.core_v1 import Service
+from rich.console import Console
 
 from cluster import Cluster
+from cluster.builds import Build
+from cluster.images import Image
 from tests.e2e.stacks import IMAGE, Stack, client, remove_namespace
 
 _ports = itertools.count(30100)
@@ -34,6 +37,17 @@ def cluster() -> Cluster:
     embedded = Cluster()
     embedded.up()
     return embedded
+
+
+@pytest.fixture(scope="session")
+def faulty(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """An image, without its tag (`1.0.0`), that answers 500 to exactly every tenth request."""
+    build = Build("faulty", "", (), "some seconds", tags=("1.0.0",), home=Path(__file__).parent)
+    build.ensure(Console())
+    archive = tmp_path_factory.mktemp("faulty") / "image.tar"
+    Image("registry.local/faulty:1.0.0", {"faulty": build.program("faulty", "1.0.0")}, ("/faulty",)).write(archive)
+    cluster.load(archive)
+    return "registry.local/faulty"
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import socket
@@ -14,6 +15,8 @@ from typing import Any
 import yaml
 from lightkube import Client, KubeConfig
 from lightkube.resources.core_v1 import Namespace
+
+from components.reach import Reach
 
 PROJECT = Path(__file__).parents[2]
 KUBECONFIG = "~/.kube/cutover-embedded.yaml"
@@ -50,7 +53,7 @@ class Stack:
         self.folder.mkdir()
         for name in ("Pulumi.yaml", "__main__.py", "components", ".venv"):
             (self.folder / name).symlink_to(PROJECT / name)
-        self._environment = os.environ | {
+        self.environment = os.environ | {
             "PULUMI_BACKEND_URL": f"file://{folder}",
             "PULUMI_HOME": str(folder / "home"),
             "PULUMI_CONFIG_PASSPHRASE": "e2e",
@@ -102,7 +105,7 @@ class Stack:
         return subprocess.Popen(
             command,
             cwd=self.folder,
-            env=self._environment,
+            env=self.environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -115,7 +118,7 @@ class Stack:
         ending = subprocess.run(
             [str(PROJECT / "pulumiw"), *arguments],
             cwd=self.folder,
-            env=self._environment,
+            env=self.environment,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -137,6 +140,13 @@ def await_port(port: int, seconds: float = 10) -> None:
             time.sleep(0.05)
         else:
             return
+
+
+def ask(namespace: str, service: str, path: str = "/version") -> str:
+    """What a Service answers, asked through the API server."""
+    config = kubeconfig().get(CONTEXT)
+    assert config
+    return asyncio.run(Reach(config).proxy(namespace, service, 80)(path, {}, 10)).body
 
 
 def kubeconfig() -> KubeConfig:

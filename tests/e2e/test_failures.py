@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 from lightkube.models.core_v1 import ResourceQuotaSpec
 from lightkube.models.meta_v1 import ObjectMeta
+from lightkube.resources.apps_v1 import Deployment
 from lightkube.resources.core_v1 import Namespace, ResourceQuota, Service
+from lightkube.resources.discovery_v1 import EndpointSlice
 
 from bench.traffic import Load, running
 from tests.e2e.conftest import blue_green, canary
@@ -151,3 +153,27 @@ def test_a_promotion_with_canary_keys_left_over_is_refused(stack: Callable[..., 
         assert failure.code != 0
         assert "pulumi config set canaryReplicas 0 && pulumi up" in failure.output
     assert api.outputs()["api"]["activeColor"] == "blue"
+
+
+def test_a_move_that_is_not_seen_leaves_the_old_color_whole(stack: Callable[..., Stack], port: int) -> None:
+    web = stack({"web": blue_green(port)})
+    web.up()
+    here = client(web.namespace)
+    (slice_,) = here.list(EndpointSlice, labels={"kubernetes.io/service-name": "web"})
+    # one that no controller looks after: traffic of the live Service goes on to blue, wherever that points
+    slice_.metadata = ObjectMeta(name="stranger", labels={"kubernetes.io/service-name": "web"})
+    here.create(slice_)
+    web.set("idleReplicas", 0)
+    web.set("activeColor", "green")
+    with running(Load(f"http://127.0.0.1:{port}/version", seconds=600), "not-seen") as traffic:
+        for _ in range(2):
+            failure = web.fail_up("--skip-preview").output
+            assert "traffic was not seen on green alone within 30 s" in failure
+            assert "3 of green, 3 of blue" in failure
+            assert here.get(Deployment, "web-blue").spec.replicas == 3
+        here.delete(EndpointSlice, "stranger")
+        web.up("--skip-preview")
+        answers = traffic.stop()
+    assert not answers.errors
+    assert answers.records[-1].version == NEW
+    assert here.get(Deployment, "web-blue").spec.replicas == 0

@@ -11,7 +11,7 @@ from bench import figures
 from bench.answers import Answers
 from bench.traffic import Load, running
 from tests.e2e.conftest import blue_green
-from tests.e2e.stacks import NEW, OLD, Stack, namespace_exists
+from tests.e2e.stacks import NEW, NEXT, OLD, Stack, ask, namespace_exists
 
 ENDING_SECONDS = 15
 """A pod that ends serves on for its preStop (5 s) and podinfo for 3 s more; about twice that."""
@@ -29,6 +29,17 @@ def promote_back_and_forth(stack: Stack, port: int, times: int) -> Answers:
     assert seen == [((OLD, NEW), (NEW, OLD))[number % 2] for number in range(times)]
     assert [switch.stragglers for switch in answers.switches()] == [0] * times
     return answers
+
+
+def test_the_staged_version_answers_before_it_is_live(stack: Callable[..., Stack]) -> None:
+    web = stack({"web": blue_green(replicas=1)})
+    web.up()
+    assert OLD in ask(web.namespace, "web")
+    assert NEW in ask(web.namespace, "web-preview")
+    web.set("imageTag.green", NEXT)
+    web.up("--skip-preview")
+    assert OLD in ask(web.namespace, "web")
+    assert NEXT in ask(web.namespace, "web-preview")
 
 
 def test_promotions_lose_no_request(stack: Callable[..., Stack], port: int) -> None:

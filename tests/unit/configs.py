@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
 from typing import Any
+
+import pytest
+
+from components.config import load
+from components.errors import ConfigError
+from components.problems import Problem
 
 TAGS = {"blue": "6.9.0", "green": "6.9.1"}
 
@@ -25,3 +32,10 @@ def stack(apps: dict[str, Any] | None = None, **keys: Any) -> dict[str, Any]:
 def web(**keys: Any) -> dict[str, Any]:
     """A stack whose `web` has these keys."""
     return stack({"web": app(**keys)})
+
+
+def problems(values: Mapping[str, Any]) -> tuple[Problem, ...]:
+    """What is wrong in a configuration, which must be something."""
+    with pytest.raises(ConfigError) as caught:
+        load(values)
+    return caught.value.problems

@@ -70,6 +70,35 @@ EVERYTHING: dict[str, Any] = app(
     colors={"green": {"env": {"PLAIN": "other"}, "config": {"data": {"more.yaml": "a: b"}}}},
 )
 
+GATED: dict[str, Any] = app(
+    port=9898,
+    gate={
+        "smoke": {
+            "home": {"path": "/", "body": "podinfo", "count": 10, "allowedFailures": 1},
+            "inside": {
+                "path": "/",
+                "via": "job",
+                "image": "curlimages/curl:8.11.0",
+                "headers": {"Host": "example.com"},
+            },
+        },
+        "load": {"path": "/status/200", "rate": 20, "seconds": 30},
+        "job": {"image": "registry.local/tests:1", "env": {"LEVEL": "all"}, "runAsUser": 65532},
+        "prometheus": {"service": "prometheus", "namespace": "monitoring"},
+        "metrics": {
+            "errors": {
+                "query": 'sum(rate(http_requests_total{status=~"5..",color="{{color}}"}[{{window}}]))',
+                "max": 0.01,
+            }
+        },
+    },
+    migration={"command": ["./podinfo", "migrate"], "args": ["--expand"], "retries": 2, "deadlineSeconds": 120},
+    env={"DATABASE": {"secretKeyRef": {"name": "database", "key": "url", "optional": True}}},
+    config={"data": {"GREETING": "hello"}},
+    initContainers=[{"name": "wait", "image": "registry.local/podinfo:6.9.0", "command": ["true"]}],
+    sidecars=[{"name": "proxy", "image": "registry.local/podinfo:6.9.0", "args": ["--port=9000"]}],
+)
+
 EXAMPLES: dict[str, dict[str, Any]] = {
     "plain": stack({"web": {"component": "BlueGreenApp", "image": "registry.local/podinfo"}}),
     "promoted": stack({"web": app(port=9898)}, activeColor="green"),
@@ -83,6 +112,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         createNamespace=False,
     ),
     "everything": stack({"web": EVERYTHING}, idleReplicas=3),
+    "gated": stack({"web": GATED}),
 }
 
 
@@ -93,5 +123,6 @@ def manifests(plan: StackPlan) -> list[Manifest]:
         for color in (app_plan.active, app_plan.other):
             found += [*color.config_maps, color.deployment, color.service, color.disruption_budget]
             found += [color.autoscaler] if color.autoscaler else []
+        found += app_plan.migrations
         found += [app_plan.live_service, app_plan.preview_service]
     return found

@@ -20,13 +20,14 @@ def an(kind: type[Kind], data: dict[str, Any]) -> Kind:
 
 def color_plan(color: Color, role: Role, *, replicas: int = 3, template: str = "", hpa: bool = False) -> ColorPlan:
     labels = {"app": "web", "color": color.value}
+    metadata = {"name": f"web-{color}", "annotations": {"cutover/source": f"source-of-{color}"}}
     return ColorPlan(
         color=color,
         role=role,
         tag="1.0",
         replicas=replicas,
         template_hash=template or f"template-of-{color}",
-        deployment={"metadata": {"name": f"web-{color}"}, "spec": {"selector": {"matchLabels": labels}}},
+        deployment={"metadata": metadata, "spec": {"selector": {"matchLabels": labels}}},
         service={},
         disruption_budget={},
         autoscaler={"kind": "HorizontalPodAutoscaler"} if hpa else None,

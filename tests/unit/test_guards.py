@@ -9,7 +9,8 @@ import pytest
 
 from components import guards
 from components.color import Color, Role
-from components.errors import LeftOverCanaryError, LiveColorChangedError
+from components.errors import LeftOverCanaryError, LiveColorChangedError, NotOursError
+from components.plan import Manifest
 from tests.unit.plans import app_plan
 
 
@@ -24,10 +25,10 @@ def inputs(role: Role, image: str = "app:1", source: str = "s1", port: float = 8
 
 
 def check(
-    old: dict[str, Any], new: dict[str, Any], *, role: Role = Role.ACTIVE, selected: bool = False, **changes: Any
+    old: dict[str, Any], new: dict[str, Any], *, role: Role = Role.ACTIVE, live: bool = True, **changes: Any
 ) -> None:
     app = app_plan(**changes)
-    guards.check(app, replace(app.active, role=role), old, new, selected=selected)
+    guards.check(app, replace(app.active, role=role), old, new, live=live)
 
 
 def test_the_live_colors_template_may_not_change_in_place() -> None:
@@ -61,13 +62,9 @@ def test_numbers_compare_by_value() -> None:
     check(inputs(Role.ACTIVE, port=8080), inputs(Role.ACTIVE, port=8080.0))
 
 
-@pytest.mark.parametrize("old", [Role.IDLE, Role.CANARY])
-def test_a_color_that_is_not_live_may_change_while_it_becomes_so(old: Role) -> None:
-    check(inputs(old), inputs(Role.ACTIVE, image="app:2"))
-
-
-def test_a_color_that_was_live_may_change_once_traffic_has_left_it() -> None:
-    check(inputs(Role.ACTIVE), inputs(Role.IDLE, image="app:2"), role=Role.IDLE)
+@pytest.mark.parametrize("old", Role)
+def test_a_color_that_is_not_live_may_change_whatever_role_it_was_given(old: Role) -> None:
+    check(inputs(old), inputs(Role.ACTIVE, image="app:2"), live=False)
 
 
 def test_the_live_color_does_not_become_a_canary() -> None:
@@ -78,8 +75,32 @@ def test_the_live_color_does_not_become_a_canary() -> None:
 
 
 def test_a_color_that_a_hand_made_live_is_live() -> None:
-    old, new = inputs(Role.IDLE), inputs(Role.IDLE, image="app:2")
-    check(old, new, role=Role.IDLE)
     with pytest.raises(LiveColorChangedError):
-        check(old, new, role=Role.IDLE, selected=True)
-    check(old, inputs(Role.IDLE), role=Role.IDLE, selected=True)
+        check(inputs(Role.IDLE), inputs(Role.IDLE, image="app:2"), role=Role.IDLE)
+
+
+OURS = {"cutover/stack": "cutover.dev", "cutover/component": "BlueGreenApp"}
+
+
+def manifest(kind: str = "Service") -> Manifest:
+    return {"apiVersion": "v1", "kind": kind, "metadata": {"name": "web", "labels": {**OURS, "app": "web"}}}
+
+
+@pytest.mark.parametrize("found", [None, OURS, {**OURS, "added": "by hand"}], ids=["nothing", "ours", "more"])
+def test_what_a_killed_run_has_made_is_taken_over(found: dict[str, str] | None) -> None:
+    guards.check_ours(manifest(), found, "kind")
+
+
+@pytest.mark.parametrize(
+    "found",
+    [{}, {"app": "web"}, {**OURS, "cutover/stack": "cutover.prod"}, {**OURS, "cutover/component": "CanaryApp"}],
+    ids=["none", "others", "stack", "component"],
+)
+def test_what_is_not_ours_is_left_alone(found: dict[str, str]) -> None:
+    with pytest.raises(NotOursError, match="Service web is in context kind already"):
+        guards.check_ours(manifest(), found, "kind")
+
+
+def test_a_namespace_that_is_there_can_be_used_as_it_is() -> None:
+    with pytest.raises(NotOursError, match="pulumi config set createNamespace false && pulumi up"):
+        guards.check_ours(manifest("Namespace"), {}, "kind")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -17,6 +18,7 @@ from components.plan import AppPlan, ColorPlan, Component, Manifest, StackPlan
 from components.planner import label_value, plan
 from tests.unit.configs import TAGS, app, canary, stack, web
 from tests.unit.examples import EXAMPLES, manifests
+from tests.unit.pod_security import violations
 
 OWNER = "cutover/dev"
 HPA: dict[str, Any] = {"replicas": None, "autoscaling": {"minReplicas": 2, "maxReplicas": 8}} | {
@@ -95,6 +97,7 @@ class TestTraffic:
             "cutover/active": "green",
             "cutover/tags": '{"blue":"6.9.0","green":"6.9.1"}',
             "cutover/share": "0%",
+            "pulumi.com/patchFieldManager": "pulumi-cutover",
             "pulumi.com/skipAwait": "true",
             "pulumi.com/patchForce": "true",
         }
@@ -303,6 +306,121 @@ class TestPods:
 
         assert (blue["priorityClassName"], green["priorityClassName"]) == ("low", "high")
         assert blue["hostAliases"] == green["hostAliases"]
+
+
+class TestMigrations:
+    def test_each_tag_has_one_named_by_what_it_runs(self) -> None:
+        blue, green = (job["metadata"]["name"] for job in only(web(migration={})).migrations)
+
+        assert blue != green
+        assert [blue, green] == [job["metadata"]["name"] for job in only(web(migration={}, replicas=9)).migrations]
+        assert {blue, green} == {
+            job["metadata"]["name"] for job in only(stack({"web": app(migration={})}, activeColor="green")).migrations
+        }
+        assert len(only(stack({"w" * 40: app(migration={})})).migrations[0]["metadata"]["name"]) <= 63
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            {"migration": {"args": ["--all"]}},
+            {"migration": {"command": ["migrate"]}},
+            {"image": "other"},
+            {"imageTag": {"blue": "2", "green": "6.9.1"}},
+        ],
+    )
+    def test_what_it_runs_names_it(self, change: dict[str, Any]) -> None:
+        before, after = (only(web(**{"migration": {}} | keys)).active.migration for keys in ({}, change))
+        assert before
+        assert after
+
+        assert before["metadata"]["name"] != after["metadata"]["name"]
+
+    def test_colors_of_one_tag_share_it(self) -> None:
+        same = only(stack({"web": app(migration={})}, imageTag={"blue": "1", "green": "1"}))
+
+        assert len(same.migrations) == 1
+
+    def test_an_app_without_one_has_none(self) -> None:
+        assert only(web()).migrations == []
+
+    def test_it_runs_the_apps_image_and_has_what_the_app_has(self) -> None:
+        values = web(
+            migration={"command": ["migrate"], "retries": 2, "deadlineSeconds": 60},
+            env={"DATABASE": "db"},
+            config={"data": {"a": "b"}, "mountPath": "/c"},
+            serviceAccount="web",
+            resources={"limits": {"memory": "1Gi"}},
+            initContainers=[{"name": "wait", "image": "w"}],
+            sidecars=[{"name": "proxy", "image": "p"}],
+            command=["serve"],
+            args=["--port=80"],
+        )
+        web_plan = only(values)
+        job = web_plan.active.migration
+        assert job
+        pod, own = pod_of(web_plan.active)["spec"], job["spec"]["template"]["spec"]
+        (made,) = own["containers"]
+
+        assert (job["spec"]["backoffLimit"], job["spec"]["activeDeadlineSeconds"]) == (2, 60)
+        assert "ttlSecondsAfterFinished" not in job["spec"], "it stays, so that it runs once"
+        assert (made["command"], made.get("args"), made["image"]) == (["migrate"], None, "registry.local/podinfo:6.9.0")
+        for key in ("env", "resources", "volumeMounts"):
+            assert made[key] == container(web_plan.active)[key]
+        for key in ("volumes", "serviceAccountName", "automountServiceAccountToken", "securityContext"):
+            assert own[key] == pod[key]
+        assert own["initContainers"] == pod["initContainers"], "a sidecar may be its way to the database"
+        assert [each.get("restartPolicy") for each in own["initContainers"]] == [None, "Always"]
+        assert own["restartPolicy"] == "Never"
+
+    @pytest.mark.parametrize("component", Component)
+    def test_it_gets_no_traffic(self, component: Component) -> None:
+        probes = {"liveness": {"path": "/"}, "startup": {"path": "/"}, "readiness": {"path": "/"}}
+        web_plan = only(web(component=component, replicas=3, migration={}, probes=probes, podLabels={"team": "web"}))
+        for job in web_plan.migrations:
+            labels = job["spec"]["template"].get("metadata", {}).get("labels", {})
+            (made,) = job["spec"]["template"]["spec"]["containers"]
+
+            for service in (web_plan.live_service, web_plan.preview_service, web_plan.active.service):
+                assert not service["spec"]["selector"].items() <= labels.items()
+            assert made.keys().isdisjoint({"ports", "readinessProbe", "livenessProbe", "startupProbe", "lifecycle"})
+
+    @pytest.mark.parametrize("name", ["gated", "everything"])
+    def test_its_pods_are_as_secure_as_the_apps(self, name: str) -> None:
+        values = copy.deepcopy(EXAMPLES[name])
+        values["apps"]["web"]["migration"] = {"command": ["migrate"]}
+        for job in only(values).migrations:
+            assert list(violations(job["spec"]["template"]["spec"])) == []
+
+    def test_a_killed_runs_migration_can_be_taken_over(self) -> None:
+        (job, _) = only(web(migration={})).migrations
+
+        assert job["metadata"]["annotations"] == {
+            "pulumi.com/patchFieldManager": "pulumi-cutover",
+            "pulumi.com/skipAwait": "true",
+            "pulumi.com/deletionPropagationPolicy": "background",
+        }
+
+
+class TestGates:
+    def test_what_it_asks_names_it(self) -> None:
+        one, same, other, none = (
+            only(web(gate=gate)).gate_hash
+            for gate in ({"smoke": {"a": {"path": "/"}}}, {"smoke": {"a": {"count": "1", "path": "/"}}}, {}, None)
+        )
+
+        assert one == same
+        assert len({one, other, none}) == 3
+
+    def test_it_is_no_part_of_the_pods(self) -> None:
+        plain, gated = only(web()), only(web(gate={"smoke": {"a": {"path": "/"}}}, migration={}))
+
+        assert plain.active.deployment == gated.active.deployment
+        assert plain.active.template_hash == gated.active.template_hash
+
+    def test_a_judge_finds_the_app_at_its_ports(self) -> None:
+        web_plan = only(web(port=9898, probePort=9797, expose={"port": 81}, sidecars=[{"name": "proxy", "image": "p"}]))
+
+        assert (web_plan.port, web_plan.active.pod_port) == (81, 9898)
 
 
 class TestHashes:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pulumi
 import pytest
 
 from components.config import load
+from components.plan import StackPlan
 from components.planner import plan
 from components.release import Release
 from tests.unit.recorder import Echo, Recorder
@@ -36,14 +38,20 @@ def loop() -> Iterator[asyncio.AbstractEventLoop]:
     loop.close()
 
 
-def register(loop: asyncio.AbstractEventLoop, apps: dict[str, Any], **position: Any) -> Recorder:
+def register(
+    loop: asyncio.AbstractEventLoop,
+    apps: dict[str, Any],
+    *,
+    found: Callable[[StackPlan], StackPlan] = lambda wished: wished,
+    **position: Any,
+) -> Recorder:
     recorder = Recorder()
     tags = {"imageTag": {"blue": "1.0", "green": "2.0"}}
 
     async def program() -> None:
         pulumi.runtime.set_mocks(Echo(), project="cutover", stack="unit", preview=True, monitor=recorder)
         cluster: Any = Nowhere()
-        Release(plan(load({"apps": apps, **tags, **position}), owner="cutover/unit"), cluster)
+        Release(found(plan(load({"apps": apps, **tags, **position}), owner="cutover/unit")), cluster)
         await pulumi.runtime.stack.wait_for_rpcs()
 
     loop.run_until_complete(program())
@@ -103,6 +111,14 @@ def test_every_deployment_is_guarded_in_previews_too(loop: asyncio.AbstractEvent
         assert list(recorder.requests[f"Deployment web-{color}"].hooks.before_update) == [f"web-{color}-guard"]
 
 
+def test_nothing_is_made_before_it_is_seen_that_nobody_else_has_it(loop: asyncio.AbstractEventLoop) -> None:
+    recorder = register(loop, {"web": SCALED | {"config": {"data": {"GREETING": "hello"}}}})
+    made = {name: request for name, request in recorder.requests.items() if request.custom}
+    assert len(made) == 13
+    for name, request in made.items():
+        assert list(request.hooks.before_create) == [f"{name.replace(' ', '-')}-ours"]
+
+
 def test_a_colors_config_is_there_before_its_pods(loop: asyncio.AbstractEventLoop) -> None:
     recorder = register(loop, {"web": {**BLUE_GREEN, "config": {"data": {"GREETING": "hello"}}}})
     waits = recorder.waits_for("Deployment web-green")
@@ -123,3 +139,37 @@ def test_all_goes_with_the_namespace(loop: asyncio.AbstractEventLoop) -> None:
 def test_a_namespace_that_is_there_already_is_left_alone(loop: asyncio.AbstractEventLoop) -> None:
     recorder = register(loop, {"web": BLUE_GREEN}, createNamespace=False)
     assert not any(name.startswith("Namespace ") for name in recorder.requests)
+
+
+MIGRATING = {**BLUE_GREEN, "migration": {"command": ["migrate"]}, "config": {"data": {"DATABASE": "db"}}}
+
+
+@pytest.mark.parametrize(("active", "other"), [("blue", "green"), ("green", "blue")])
+def test_migrations_come_before_any_pod(loop: asyncio.AbstractEventLoop, active: str, other: str) -> None:
+    recorder = register(loop, {"web": MIGRATING, "api": {**CANARY, "migration": {}}}, activeColor=active)
+    jobs = {name for name in recorder.requests if name.startswith("Job ")}
+    config_maps = {name for name in recorder.requests if name.startswith("ConfigMap ")}
+    assert len(jobs) == 4
+    for app in ("web", "api"):
+        assert recorder.waits_for(f"Deployment {app}-{active}") - config_maps == jobs
+        assert recorder.waits_for(f"Deployment {app}-{other}") - config_maps == {"Service web", "Service api"}
+    for job in jobs:
+        assert recorder.waits_for(job) == (config_maps if job.startswith("Job web-") else set())
+
+
+def test_a_migration_that_has_run_is_left_alone(loop: asyncio.AbstractEventLoop) -> None:
+    recorder = register(loop, {"web": MIGRATING})
+    jobs = [request for name, request in recorder.requests.items() if name.startswith("Job ")]
+    assert [list(request.ignoreChanges) for request in jobs] == [["spec"], ["spec"]]
+
+
+@pytest.mark.parametrize(("app", "size"), [(BLUE_GREEN, []), (SCALED, ["spec.replicas"])], ids=["plain", "scaled"])
+def test_a_template_that_is_kept_is_left_alone(
+    loop: asyncio.AbstractEventLoop, app: dict[str, Any], size: list[str]
+) -> None:
+    def kept(plan: StackPlan) -> StackPlan:
+        return replace(plan, apps=tuple(replace(app, active=replace(app.active, kept=True)) for app in plan.apps))
+
+    recorder = register(loop, {"web": app}, found=kept)
+    assert recorder.requests["Deployment web-blue"].ignoreChanges == [*size, "spec.template"]
+    assert recorder.requests["Deployment web-green"].ignoreChanges == size

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -30,6 +31,10 @@ KEYS: dict[str, Any] = {
     "context": "somewhere",
     "namespace": "shop",
 }
+
+
+def home(headers: dict[str, Any]) -> dict[str, Any]:
+    return {"smoke": {"home": {"path": "/", "headers": headers}}}
 
 
 def register(component: Any, **keys: Any) -> Recorder:
@@ -78,6 +83,7 @@ def test_an_output_comes_to_its_place_also_inside_a_longer_text() -> None:
         ({"activeColor": "gren"}, "activeColor"),
         ({"replicas": lambda: pulumi.Output.from_input(3)}, "replicas"),
         ({"config": lambda: {"data": {"KEY": pulumi.Output.from_input("x")}}}, "named by its content"),
+        ({"gate": lambda: home({"X-Key": pulumi.Output.from_input("key")})}, "apps.web.gate is an Output; it must be"),
         ({"context": "elsewhere"}, "no context 'elsewhere'"),
         ({"context": ""}, "kubernetes:context is not set"),
     ],
@@ -85,6 +91,25 @@ def test_an_output_comes_to_its_place_also_inside_a_longer_text() -> None:
 def test_what_cannot_be_is_told(keys: dict[str, Any], told: str) -> None:
     with pytest.raises(pulumi.RunError, match=told):
         register(BlueGreenApp, **keys)
+
+
+def test_all_outputs_that_cannot_be_are_told_at_once() -> None:
+    def secret() -> pulumi.Output[str]:
+        return pulumi.Output.from_input("x")
+
+    keys: dict[str, Any] = {
+        "config": lambda: {"data": {"KEY": secret()}},
+        "colors": lambda: {"green": {"config": {"data": {"KEY": secret()}}, "env": {"KEY": secret()}}},
+        "gate": lambda: home({"X-Key": secret()}),
+    }
+    with pytest.raises(pulumi.RunError) as told:
+        register(BlueGreenApp, **keys)
+    named = re.findall(r"(?m)^  - (\S+) is an Output; ", str(told.value))
+    assert named == ["apps.web.config", "apps.web.colors.green.config", "apps.web.gate"]
+
+
+def test_a_gate_without_outputs_is_fine() -> None:
+    assert "Service web" in register(BlueGreenApp, gate=home({"X-Key": "key"})).requests
 
 
 def spelled(model: Any) -> set[str]:

@@ -1,0 +1,56 @@
+"""Where the cluster stands before an `up` or a preview does anything: what that refuses, and what it keeps.
+
+It is read once, while the program starts and nothing is registered yet, so that a refusal shows in a pull request.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import replace
+
+from components import guards
+from components.errors import NamespaceLostError
+from components.kube import Cluster
+from components.memory import Memory, has_served, notes_on
+from components.plan import SOURCE, AppPlan, ColorPlan, StackPlan
+from components.traffic import live_color
+
+
+async def confront(plan: StackPlan, cluster: Cluster) -> StackPlan:
+    """Return `plan` as it can be done where the cluster stands.
+
+    Raises:
+        NamespaceLostError: the namespace that the stack made would go, with all that is in it.
+        GateFailedError: a color that is to be live has failed its gate.
+    """
+    kept = plan.namespace if plan.namespace_manifest else None
+    for name in await cluster.namespaces(plan.owner):
+        if name != kept:
+            raise NamespaceLostError(name, plan.namespace)
+    return replace(plan, apps=tuple(await asyncio.gather(*(_confront(app, cluster) for app in plan.apps))))
+
+
+async def _confront(app: AppPlan, cluster: Cluster) -> AppPlan:
+    """Let the live color keep a template that differs only because Cutover is newer: the other color takes it first."""
+    live = await live_color(cluster, app)
+    deployment, *others = await asyncio.gather(*(cluster.deployment(color.name) for color in (app.active, app.other)))
+    memory = Memory.of(deployment)
+    memories = [memory, *map(Memory.of, others)]
+    active = app.active
+    if live not in {None, active.color} and not has_served(active.template_hash, memories):
+        guards.refuse_failed(app, active, active.template_hash, memory.verdict)
+    served = memory.served or ""
+    same_source = notes_on(deployment).get(SOURCE) == active.deployment["metadata"]["annotations"][SOURCE]
+    if memory.serves(served) and served != active.template_hash and same_source and app.in_place != active.tag:
+        active = replace(active, template_hash=served, kept=True)
+    active, other = [await _spared(color, memories, cluster) for color in (active, app.other)]
+    return replace(app, active=active, other=other)
+
+
+async def _spared(color: ColorPlan, memories: Iterable[Memory], cluster: Cluster) -> ColorPlan:
+    """Spare a version that has served its migration, unless that is there: it must not hold up a rollback."""
+    if color.migration is None or not has_served(color.template_hash, memories):
+        return color
+    there = await cluster.job(color.migration["metadata"]["name"])
+    return color if there else replace(color, migration=None)

@@ -1,0 +1,5 @@
+module cutover/tests/e2e/faulty
+
+go 1.25
+
+tool cutover/tests/e2e/faulty
