@@ -22,7 +22,8 @@ down: $(VENV)/.made  ## remove the embedded cluster and all that runs in it
 
 test: lint  ## every test, on the embedded cluster, with real traffic
 	$(RUN) -m cluster up
-	$(RUN) -m pytest tests/unit tests/cluster tests/engine tests/e2e -m "not full"
+	$(RUN) -m pytest tests/unit tests/cluster tests/engine tests/e2e -m "not full and not alone" -n 2 --dist loadfile
+	$(RUN) -m pytest tests/e2e -m "alone and not full"
 
 test-unit: $(VENV)/.made  ## the tests that need nothing but Python
 	$(RUN) -m pytest tests/unit -q
@@ -38,8 +39,9 @@ lint: $(VENV)/.made  ## style, types, import contracts
 	$(VENV)/bin/mypy .
 	$(VENV)/bin/lint-imports
 
-bench: $(VENV)/.made  ## wall time and memory of preview, promotion and import
+bench: $(VENV)/.made  ## wall time and memory of the commands; promotions beside kubectl and Argo Rollouts (two hours)
 	$(RUN) -m bench.measure
+	$(RUN) -m bench.compare --rounds 20
 
 clean: down  ## remove the cluster and the virtual environment
 	rm -rf $(VENV) build

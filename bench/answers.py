@@ -128,8 +128,9 @@ class Answers:
 
     @classmethod
     def read(cls, path: Path) -> Self:
-        """Read a record: a first line that describes the load, then one request per line."""
-        load, *requests = path.read_bytes().splitlines()
+        """Read a record: a first line that describes the load, then one request per line; a last half line is left."""
+        record = path.read_bytes()
+        load, *requests = record[: record.rfind(b"\n") + 1].splitlines()
         return cls.of(map(_ANSWER.decode, requests), msgspec.json.decode(load))
 
     def write(self, path: Path) -> None:

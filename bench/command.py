@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from bench.errors import CommandError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 ROOT: Final = Path(__file__).parent.parent
 
@@ -48,11 +48,17 @@ def run(command: Sequence[str], seconds: float, advice: str) -> None:
         raise CommandError(command, code, advice)
 
 
-def read(command: Sequence[str], seconds: float, advice: str) -> str:
-    """Run a command and return what it printed. Raises CommandError with what it said instead, and `advice`."""
+def read(
+    command: Sequence[str], seconds: float, advice: str, folder: Path = ROOT, variables: Mapping[str, str] | None = None
+) -> str:
+    """Run a command and return what it printed; `variables` are added to its environment.
+
+    Raises CommandError with what it said instead, and `advice`.
+    """
+    env = {**environment(), **(variables or {})}
     try:
         done = subprocess.run(
-            command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=seconds, check=False
+            command, cwd=folder, env=env, capture_output=True, text=True, timeout=seconds, check=False
         )
     except subprocess.TimeoutExpired as error:
         raise CommandError(command, None, f"It had not ended after {seconds:.0f} s. {advice}") from error

@@ -296,6 +296,10 @@ class Traffic:
     def __exit__(self, *_: object) -> None:
         self._end()
 
+    def so_far(self) -> Answers:
+        """What it has seen, but for the last second or so, of which the record is not written yet."""
+        return Answers.read(self.record)
+
     def wait(self) -> Answers:
         """Let the load reach its bounds, and return all that it saw. Raises TrafficError."""
         self._process.wait(self.load.seconds + self.load.timeout + 10)

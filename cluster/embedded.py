@@ -20,6 +20,7 @@ from cluster.command import run
 from cluster.errors import MachineError, ProcessError
 from cluster.images import Image
 from cluster.lock import locked
+from cluster.packages import Unpacked
 from cluster.programs import CONTROL_PLANE, NODE, PAUSE_IMAGE, programs, write_settings
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ PODINFO: Final = Build(
     tags=("6.9.0", "6.9.1", "6.9.2"),
     assets=("ui/vue.html",),
 )
+PROMETHEUS: Final = Unpacked("prometheus")
 
 _LOCK_SECONDS = 300.0
 _READY_SECONDS = 120.0
@@ -108,6 +110,7 @@ class Cluster:
         KUBERNETES.ensure(self._console)
         if not control_plane_only:
             PODINFO.ensure(self._console)
+            PROMETHEUS.ensure(self._console)
         with locked(layout.LOCK, _LOCK_SECONDS, self._console):
             wanted = CONTROL_PLANE if control_plane_only else (*CONTROL_PLANE, *NODE)
             missing = [name for name in wanted if not self._is_current(name)]
@@ -116,6 +119,8 @@ class Cluster:
                 took = time.monotonic() - started
                 self._console.print(f"the cluster is up after {took:.1f} s; started {', '.join(missing) or 'nothing'}")
             else:
+                if not control_plane_only:
+                    self._load_images()  # it may have been started by a version that had fewer
                 self._console.print("the cluster is up and healthy, nothing to do")
             certificates.write_kubeconfig(layout.kubeconfig(), layout.CERTIFICATES, "admin")
             self._console.print(f"kubeconfig {layout.kubeconfig()}, context {layout.NAME}")
@@ -139,6 +144,10 @@ class Cluster:
             ClusterError: there is no node, no such file, or it is no image archive.
         """
         self._containerd("images", "import", str(archive.resolve()))
+
+    def image(self, name: str) -> str:
+        """The full name of the newest image that every node has of `podinfo`, `prometheus` or `curl`."""
+        return next(image.reference for image in reversed(_images()) if image.name == name)
 
     def status(self) -> Status:
         machine.check_user()
@@ -267,7 +276,16 @@ def _images() -> list[Image]:
             )
             for tag in PODINFO.tags
         ),
+        _linked("prometheus", PROMETHEUS.version, PROMETHEUS.program),
+        _linked("curl", packages.installed_version("curl"), packages.CURL),
     ]
+
+
+def _linked(name: str, version: str, program: Path) -> Image:
+    """A Debian program with the libraries that it is linked to."""
+    path = f"bin/{name}"
+    files = {path: program, **packages.libraries(program)}
+    return Image(f"registry.local/{name}:{version}", files, (f"/{path}",))
 
 
 def _answers(port: int) -> bool:

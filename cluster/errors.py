@@ -2,7 +2,7 @@
 
 ClusterError
 ├── MachineError      the machine cannot carry a cluster: system, user, memory, port, network range
-├── PackageError      a Debian package is missing and cannot be installed
+├── PackageError      a Debian package is missing and cannot be had
 ├── BuildError        a program could not be built from its Go module
 ├── CommandError      a system command failed; carries its output
 ├── ProcessError      one of the cluster's processes ended or never became ready; carries its name and log
@@ -34,13 +34,13 @@ class MachineError(ClusterError):
 
 
 class PackageError(ClusterError):
-    """Debian packages are missing; `packages` names them."""
+    """Debian packages are missing; `packages` names them, `action` is what apt-get has to do with them."""
 
-    def __init__(self, packages: Sequence[str], reason: str) -> None:
+    def __init__(self, packages: Sequence[str], reason: str, action: str = "install --no-install-recommends") -> None:
         names = " ".join(packages)
         super().__init__(
             f"the embedded cluster needs the Debian packages {names}: {reason}\n"
-            f"install them yourself and try again: apt-get install --no-install-recommends {names}",
+            f"make this work and try again: apt-get {action} {names}",
         )
         self.packages = tuple(packages)
 

@@ -35,6 +35,11 @@ class Image:
     user: str = "65532:65532"
     folder: str = "/"
 
+    @property
+    def name(self) -> str:
+        """Its name without registry and tag, e.g. `podinfo`."""
+        return self.reference.rpartition("/")[2].partition(":")[0]
+
     def write(self, archive: Path) -> None:
         """Write the image as an OCI layout in a tar; the same image always gives the same bytes."""
         layer = self._layer()

@@ -1,18 +1,30 @@
-"""The programs that come from Debian, installed when they are missing and never run as services of the machine."""
+"""The programs that come from Debian, none of which ever runs as a service of the machine.
+
+What the machine needs is installed where it is missing; what only an image needs is unpacked into the cache.
+"""
 
 from __future__ import annotations
 
+import platform
+import re
 import shutil
+import tempfile
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from cluster import layout
 from cluster.command import run
 from cluster.errors import CommandError, PackageError
+from cluster.lock import locked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from rich.console import Console
+
+CURL: Final = Path("/usr/bin/curl")  # Debian's, whatever else is on the PATH
 
 # A program that must be there, and the package that has it: another package may well have brought it already.
 _PROGRAMS = {
@@ -23,12 +35,16 @@ _PROGRAMS = {
     "iptables": "iptables",
     "conntrack": "conntrack",
     "catatonit": "catatonit",
+    str(CURL): "curl",
     "ip": "iproute2",
     "modprobe": "kmod",
     "mount": "mount",
 }
 _APT_GET = ("env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-qq")
 _POLICY = Path("/usr/sbin/policy-rc.d")
+_LOCK_SECONDS = 300.0
+_VERSION = "--showformat=${source:Upstream-Version}"
+_LIBRARY = re.compile(r"^\s*(?:(?P<name>\S+) => )?(?P<path>/\S+) \(0x", re.MULTILINE)  # a line of ldd(1)
 
 
 def install_missing(say: Callable[[str], None]) -> None:
@@ -68,3 +84,77 @@ def _services_kept_down() -> Iterator[None]:
         yield
     finally:
         _POLICY.unlink()
+
+
+@dataclass(frozen=True)
+class Unpacked:
+    """A program of the Debian package of the same name, unpacked into the user's cache folder and never installed."""
+
+    name: str
+
+    @property
+    def program(self) -> Path:
+        return self._folder / self.name
+
+    @property
+    def version(self) -> str:
+        """The upstream version, e.g. `2.42.0`; Debian keeps to one as long as a release lives."""
+        return (self._folder / "version").read_text()
+
+    def ensure(self, console: Console) -> None:
+        """Download and unpack it unless that was done before; a second caller waits for the first.
+
+        Raises:
+            PackageError: this is not Debian, or apt-get failed.
+        """
+        folder = self._folder
+        if folder.exists():
+            return
+        if shutil.which("apt-get") is None:
+            raise PackageError([self.name], "there is no apt-get here to download it", "download")
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with (
+            locked(folder.parent / f"{self.name}.lock", _LOCK_SECONDS, console),
+            tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{self.name}-") as part,
+        ):
+            if folder.exists():
+                return
+            console.print(f"unpacking the Debian package {self.name} into {folder}, once")
+            try:
+                self._unpack(Path(part))
+            except CommandError as error:
+                raise PackageError([self.name], str(error), "download") from error
+            Path(part, "done").rename(folder)
+
+    def _unpack(self, part: Path) -> None:
+        run(*_APT_GET, "update")
+        run(*_APT_GET, "download", self.name, folder=part)
+        (archive,) = part.glob("*.deb")
+        run("dpkg-deb", "--extract", str(archive), str(part / "all"))
+        (part / "done").mkdir()
+        (part / "all" / "usr" / "bin" / self.name).rename(part / "done" / self.name)
+        version = run("dpkg-deb", "--show", _VERSION, str(archive))
+        (part / "done" / "version").write_text(_upstream(version))
+
+    @property
+    def _folder(self) -> Path:
+        return layout.cache() / "packages" / f"{self.name}-{platform.freedesktop_os_release()['VERSION_ID']}"
+
+
+def installed_version(package: str) -> str:
+    """The upstream version of an installed package, e.g. `7.88.1`."""
+    return _upstream(run("dpkg-query", "--show", _VERSION, package))
+
+
+def libraries(program: Path) -> dict[str, Path]:
+    """The shared libraries of a program and their loader: the path that finds them in an image, and the local file."""
+    found = _LIBRARY.finditer(run("ldd", str(program)))
+    return {
+        f"lib/x86_64-linux-gnu/{match['name']}" if match["name"] else match["path"].lstrip("/"): Path(match["path"])
+        for match in found
+    }
+
+
+def _upstream(version: str) -> str:
+    """Without Debian's mark of a changed source, `+ds` or `+dfsg`, which no image tag may hold."""
+    return version.partition("+")[0]

@@ -5,12 +5,12 @@ from __future__ import annotations
 import io
 import re
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
-from cluster import builds
 from cluster.builds import Build
 from cluster.embedded import KUBERNETES
 from cluster.errors import BuildError
@@ -23,7 +23,6 @@ BUILD = Build("hello", "example.com/hello", ("main.Version={version}",), "a mome
 
 @pytest.fixture
 def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(builds, "__file__", str(tmp_path / "builds.py"))
     monkeypatch.setenv("GOCACHE", subprocess.check_output(["go", "env", "GOCACHE"], text=True).strip())
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     folder = tmp_path / "hello"
@@ -34,9 +33,9 @@ def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def fresh() -> Build:
+def fresh(source: Path) -> Build:
     """The build as another process sees it."""
-    return Build(BUILD.module, BUILD.requirement, BUILD.variables, BUILD.expected, BUILD.tags)
+    return replace(BUILD, home=source.parent)
 
 
 def said(build: Build) -> str:
@@ -45,15 +44,14 @@ def said(build: Build) -> str:
     return output.getvalue()
 
 
-@pytest.mark.usefixtures("source")
-def test_each_tag_is_linked_with_its_version_and_only_once() -> None:
-    build = fresh()
+def test_each_tag_is_linked_with_its_version_and_only_once(source: Path) -> None:
+    build = fresh(source)
     assert "built hello in" in said(build)
     for tag in BUILD.tags:
         assert (
             subprocess.run([build.program("hello", tag)], check=True, capture_output=True).stderr == f"{tag}\n".encode()
         )
-    assert said(fresh()) == ""
+    assert said(fresh(source)) == ""
 
 
 def test_a_build_without_tags_is_the_version_that_go_mod_requires() -> None:
@@ -62,22 +60,21 @@ def test_a_build_without_tags_is_the_version_that_go_mod_requires() -> None:
 
 @pytest.mark.parametrize("file", ["go.mod", "go.sum"])
 def test_a_changed_pin_is_another_build(source: Path, file: str) -> None:
-    before = fresh().folder
-    assert fresh().folder == before
+    before = fresh(source).folder
+    assert fresh(source).folder == before
     (source / file).write_text((source / file).read_text() + "\n")
-    assert fresh().folder != before
+    assert fresh(source).folder != before
 
 
 def test_a_failed_build_says_why_and_leaves_nothing_that_looks_built(source: Path) -> None:
     (source / "cmd" / "hello" / "main.go").write_text("package main\n\nfunc main() { nonsense() }\n")
-    build = fresh()
+    build = fresh(source)
     with pytest.raises(BuildError, match="undefined: nonsense"):
         said(build)
     assert [path.name for path in build.folder.parent.iterdir()] == ["hello.lock"]
 
 
-@pytest.mark.usefixtures("source")
-def test_without_go_the_way_out_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_go_the_way_out_is_said(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises(BuildError, match="no `go` on the PATH; install Go"):
-        said(fresh())
+        said(fresh(source))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import json
 import os
 import signal
 import socket
@@ -16,7 +17,7 @@ from lightkube import ApiError
 from lightkube.models.core_v1 import Container, PodSpec
 from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.apps_v1 import Deployment
-from lightkube.resources.core_v1 import Event, Namespace, Pod, PodEviction, ResourceQuota, Service
+from lightkube.resources.core_v1 import ConfigMap, Event, Namespace, Pod, PodEviction, ResourceQuota, Service
 from lightkube.resources.policy_v1 import PodDisruptionBudget
 
 from cluster import layout
@@ -42,24 +43,31 @@ PROCESSES = (
 )
 
 
-def objects(tag: str, replicas: int) -> list[Any]:
-    """Podinfo as a restricted namespace admits it, behind a NodePort, with a budget and a quota."""
-    metadata = {"name": "web", "namespace": NAMESPACE}
-    container = {
-        "name": "web",
-        "image": f"registry.local/podinfo:{tag}",
-        "args": ["--port=9898"],
-        "readinessProbe": {"httpGet": {"path": "/readyz", "port": 9898}, "periodSeconds": 1},
-        "securityContext": {
-            "allowPrivilegeEscalation": False,
-            "readOnlyRootFilesystem": True,
-            "capabilities": {"drop": ["ALL"]},
-        },
+def restricted(container: dict[str, Any], **spec: Any) -> dict[str, Any]:
+    """The spec of a pod of one container as a restricted namespace admits it."""
+    security = {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
     }
-    pod = {
+    return {
         "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
-        "containers": [container],
+        "containers": [{"securityContext": security, **container}],
+        **spec,
     }
+
+
+def objects(tag: str, replicas: int) -> list[Any]:
+    """Podinfo in a restricted namespace, behind a NodePort, with a budget and a quota."""
+    metadata = {"name": "web", "namespace": NAMESPACE}
+    pod = restricted(
+        {
+            "name": "web",
+            "image": f"registry.local/podinfo:{tag}",
+            "args": ["--port=9898"],
+            "readinessProbe": {"httpGet": {"path": "/readyz", "port": 9898}, "periodSeconds": 1},
+        }
+    )
     labels = {"app": "web"}
     port = {"port": 80, "targetPort": 9898, "nodePort": NODE_PORT}
     return [
@@ -88,7 +96,7 @@ def ready_pods(machine: Machine) -> dict[str, int]:
     """Uid and number of restarts of the ready pods."""
 
     def read() -> dict[str, int]:
-        pods = [pod.to_dict() for pod in machine.client().list(Pod, namespace=NAMESPACE)]
+        pods = [pod.to_dict() for pod in machine.client().list(Pod, namespace=NAMESPACE, labels={"app": "web"})]
         return {
             pod["metadata"]["uid"]: sum(status["restartCount"] for status in pod["status"]["containerStatuses"])
             for pod in pods
@@ -197,7 +205,7 @@ def test_an_eviction_keeps_to_the_budget(running: Machine) -> None:
     def evict() -> list[int]:
         client = running.client()
         codes = []
-        for pod in list(client.list(Pod, namespace=NAMESPACE))[:2]:
+        for pod in list(client.list(Pod, namespace=NAMESPACE, labels={"app": "web"}))[:2]:
             name = str(pod.to_dict()["metadata"]["name"])
             try:
                 client.create(PodEviction(metadata=ObjectMeta(name=name)), name, namespace=NAMESPACE)
@@ -232,6 +240,79 @@ def test_an_image_that_was_never_loaded_is_reported_at_once(running: Machine) ->
 
     running.run(create)
     wait_for("the event of the failed pull", lambda: "127.0.0.1:1: connect: connection refused" in events(), 10)
+
+
+def image(machine: Machine, name: str) -> str:
+    return machine.python(f"print(Cluster().image({name!r}))").strip()
+
+
+def start_pod(machine: Machine, name: str, spec: dict[str, Any]) -> None:
+    pod: Any = Pod.from_dict({"metadata": {"name": name, "namespace": NAMESPACE}, "spec": spec})
+    machine.run(lambda: machine.client().create(pod))
+
+
+def pod_status(machine: Machine, name: str) -> dict[str, Any]:
+    found: dict[str, Any] = machine.run(lambda: machine.client().get(Pod, name, namespace=NAMESPACE).to_dict())
+    return dict(found["status"])
+
+
+def test_prometheus_scrapes_the_pods(running: Machine) -> None:
+    web = running.run(lambda: running.client().get(Service, "web", namespace=NAMESPACE).to_dict())
+    targets = [f"{web['spec']['clusterIP']}:80"]
+    scraped = {"job_name": "web", "scrape_interval": "1s", "static_configs": [{"targets": targets}]}
+    metadata = {"name": "prometheus", "namespace": NAMESPACE}
+    data = {"prometheus.yml": json.dumps({"scrape_configs": [scraped]})}
+    config: Any = ConfigMap.from_dict({"metadata": metadata, "data": data})
+    running.run(lambda: running.client().create(config))
+    spec = restricted(
+        {
+            "name": "prometheus",
+            "image": image(running, "prometheus"),
+            "args": ["--config.file=/config/prometheus.yml", "--storage.tsdb.path=/data"],
+            "volumeMounts": [{"name": "config", "mountPath": "/config"}, {"name": "data", "mountPath": "/data"}],
+        },
+        volumes=[{"name": "config", "configMap": {"name": "prometheus"}}, {"name": "data", "emptyDir": {}}],
+    )
+    start_pod(running, "prometheus", spec)
+
+    def health(address: str) -> list[str]:
+        connection = http.client.HTTPConnection(address, 9090, timeout=5)
+        connection.request("GET", "/api/v1/query?query=up")
+        return [series["value"][1] for series in json.load(connection.getresponse())["data"]["result"]]
+
+    def scrapes() -> bool:
+        try:
+            return running.run(health, pod_status(running, "prometheus")["podIP"]) == ["1"]
+        except (OSError, KeyError):  # it does not listen yet, or has no address
+            return False
+
+    wait_for("the pods are scraped", scrapes)
+
+
+@pytest.mark.parametrize(("path", "code", "said"), [("version", 0, '"6.9.1"'), ("status/500", 22, "error: 500")])
+def test_curl_asks_a_service_and_ends_as_it_answers(running: Machine, path: str, code: int, said: str) -> None:
+    spec = restricted(
+        {
+            "name": "curl",
+            "image": image(running, "curl"),
+            "args": ["--silent", "--show-error", "--fail", f"http://$(WEB_SERVICE_HOST)/{path}"],
+        },
+        restartPolicy="Never",
+    )
+    name = f"curl-{code}"
+    start_pod(running, name, spec)
+    wait_for("curl ended", lambda: pod_status(running, name).get("phase") in ("Succeeded", "Failed"))
+    assert pod_status(running, name)["containerStatuses"][0]["state"]["terminated"]["exitCode"] == code
+    lines = running.run(lambda: list(running.client().log(name, namespace=NAMESPACE)))
+    assert said in "".join(lines)
+
+
+def test_up_gives_a_healthy_node_the_images_that_it_lacks(running: Machine) -> None:
+    curl = image(running, "curl")
+    images = ("ctr", "--address", str(running.state / "containerd.sock"), "--namespace", "k8s.io", "images")
+    running.command(*images, "delete", curl)
+    assert "nothing to do" in running.up()
+    assert curl in running.command(*images, "list", "--quiet").split()
 
 
 @pytest.mark.parametrize("name", PROCESSES)

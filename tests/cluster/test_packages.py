@@ -1,15 +1,13 @@
 from __future__ import annotations
 
 import shutil
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from cluster import packages
 from cluster.errors import CommandError, PackageError
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 MISSING = {"etcd", "/usr/lib/cni/bridge"}
 
@@ -60,3 +58,51 @@ def test_elsewhere_than_on_debian_the_packages_are_named(monkeypatch: pytest.Mon
         packages.install_missing(print)
     assert "etcd-server" in caught.value.packages
     assert "there is no apt-get" in str(caught.value)
+
+
+def test_what_is_unpacked_elsewhere_than_on_debian_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(shutil, "which", lambda _: None)
+    with pytest.raises(PackageError, match=r"prometheus: there is no apt-get.*\n.*apt-get download prometheus"):
+        packages.Unpacked("prometheus").ensure(Console())
+
+
+def test_a_package_is_unpacked_once_and_keeps_nothing_but_its_program(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commands: list[str] = []
+
+    def run(*command: str, folder: Path | None = None) -> str:
+        commands.append(command[0])
+        if "download" in command and folder:
+            (folder / "hello_1%3a2.10+ds-3_amd64.deb").touch()
+        if "--extract" in command:
+            programs = Path(command[-1], "usr", "bin")
+            programs.mkdir(parents=True)
+            (programs / "hello").touch()
+        return "2.10+ds" if "--show" in command else ""
+
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(packages, "run", run)
+    for _ in range(2):
+        packages.Unpacked("hello").ensure(Console())
+    assert commands == ["env", "env", "dpkg-deb", "dpkg-deb"]
+    hello = packages.Unpacked("hello")
+    assert hello.version == "2.10"
+    assert {path.name for path in hello.program.parent.iterdir()} == {"hello", "version"}
+    assert {path.name for path in hello.program.parent.parent.iterdir()} == {hello.program.parent.name, "hello.lock"}
+
+
+def test_libraries_are_where_the_loader_of_an_image_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = """\
+\tlinux-vdso.so.1 (0x00007ffd3b5f2000)
+\tlibz.so.1 => /lib/x86_64-linux-gnu/libz.so.1 (0x00007f1c2c3a0000)
+\tlibown.so => /opt/own/lib/libown.so (0x00007f1c2c300000)
+\t/lib64/ld-linux-x86-64.so.2 (0x00007f1c2c4d0000)
+"""
+    monkeypatch.setattr(packages, "run", lambda *_: lines)
+    assert packages.libraries(Path("/bin/program")) == {
+        "lib/x86_64-linux-gnu/libz.so.1": Path("/lib/x86_64-linux-gnu/libz.so.1"),
+        "lib/x86_64-linux-gnu/libown.so": Path("/opt/own/lib/libown.so"),
+        "lib64/ld-linux-x86-64.so.2": Path("/lib64/ld-linux-x86-64.so.2"),
+    }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import re
 import uuid
 from collections.abc import Callable, Iterator
@@ -18,7 +19,8 @@ from cluster.builds import Build
 from cluster.images import Image
 from tests.e2e.stacks import IMAGE, Stack, client, remove_namespace
 
-_ports = itertools.count(30100)
+_worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+_ports = itertools.count(30100 + 200 * _worker)
 
 TINY = {"requests": {"cpu": "5m", "memory": "16Mi"}, "limits": {"memory": "64Mi"}}
 """Little enough that two colors of several apps fit on one small node."""

@@ -17,6 +17,8 @@ from bench.traffic import Load, running
 from tests.e2e.conftest import blue_green
 from tests.e2e.stacks import NEW, OLD, Stack, client
 
+pytestmark = pytest.mark.alone  # it measures when which version answers
+
 UNREACHABLE = {"prometheus": {"url": "http://127.0.0.1:1"}, "metrics": {"errors": {"query": "up", "max": 0}}}
 
 

@@ -1,0 +1,116 @@
+"""Switches that were measured, of several ways to switch, and the table that compares them. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from statistics import median
+from typing import Self
+
+from bench.answers import Answers
+
+GONE = 2.0
+"""Seconds without an answer of the old version after which its clients have left it."""
+
+
+class Kind(StrEnum):
+    """What a switch was; the value is the heading over its figures."""
+
+    PROMOTION = "promotion"
+    AT_ONCE = "rollback at once"
+    LATER = "rollback once the old pods had time to end"
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a group of clients saw of one switch.
+
+    `last` is when the last answer of the old version had been read, in seconds after the command began; None: it still
+    answered when the clients stopped. `overlap` is for how many seconds both versions answered.
+    """
+
+    requests: int
+    errors: dict[str, int]
+    last: float | None
+    overlap: float
+
+    @classmethod
+    def of(cls, answers: Answers, old: str, begin: float, end: float) -> Self:
+        """Count what was answered until `end` of a switch from version `old` that began at `begin` (monotonic)."""
+        last = answers.last(old)
+        after = max(0.0, last.end - begin) if last else 0.0
+        stayed = last is not None and last.start > end - GONE
+        overlap = max((switch.overlap for switch in answers.switches()), default=0.0)
+        return cls(len(answers), dict(answers.errors), None if stayed else after, overlap)
+
+
+@dataclass(frozen=True)
+class Switch:
+    """One switch: `seconds` is how long the command took; `new` are clients of a connection per request.
+
+    `kept` are clients that keep theirs, which were connected before the command; None where there were none.
+    """
+
+    way: str
+    kind: Kind
+    seconds: float
+    new: Seen
+    kept: Seen | None
+
+
+def table(switches: Sequence[Switch], patience: float) -> str:
+    """All figures, a column per way, in Markdown; `patience` is how long, in seconds, clients were watched at most."""
+    ways = list(dict.fromkeys(switch.way for switch in switches))
+    lines = [f"| | {' | '.join(ways)} |", f"|---|{'--:|' * len(ways)}"]
+    for kind in Kind:
+        columns = [[each for each in switches if each.way == way and each.kind is kind] for way in ways]
+        if not all(columns):
+            continue
+        lines.append(f"| **{kind.capitalize()}, {len(columns[0])} of each**{' |' * (len(ways) + 1)}")
+        for what, figure in _rows(kind, patience):
+            lines.append(f"| {what} | {' | '.join(figure(column) for column in columns)} |")
+    return "\n".join(lines)
+
+
+def _rows(kind: Kind, patience: float) -> list[tuple[str, Callable[[Sequence[Switch]], str]]]:
+    old = "old" if kind is Kind.PROMOTION else "bad"
+
+    def new(switches: Sequence[Switch]) -> list[Seen]:
+        return [switch.new for switch in switches]
+
+    def kept(switches: Sequence[Switch]) -> list[Seen]:
+        return [switch.kept for switch in switches if switch.kept]
+
+    rows: list[tuple[str, Callable[[Sequence[Switch]], str]]] = [
+        ("the command takes, s", lambda switches: _seconds([switch.seconds for switch in switches])),
+        ("a connection per request: failed / requests", lambda switches: _failed(new(switches))),
+        (f"… last {old} answer, s after the command began", lambda switches: _last(new(switches), patience)),
+        ("… both versions answering, s", lambda switches: _seconds([seen.overlap for seen in new(switches)])),
+    ]
+    if kind is not Kind.LATER:
+        rows += [
+            ("kept connections: failed / requests", lambda switches: _failed(kept(switches))),
+            (f"… last {old} answer, s after the command began", lambda switches: _last(kept(switches), patience)),
+        ]
+    return rows
+
+
+def _seconds(figures: Sequence[float]) -> str:
+    """The median and the longest."""
+    return f"{median(figures):.2f} / {max(figures):.2f}"
+
+
+def _failed(seen: Sequence[Seen]) -> str:
+    errors = sum((Counter(each.errors) for each in seen), Counter[str]())
+    kinds = f" ({', '.join(f'{count} {error}' for error, count in errors.most_common())})" if errors else ""
+    return f"{errors.total()}{kinds} / {sum(each.requests for each in seen):,}"
+
+
+def _last(seen: Sequence[Seen], patience: float) -> str:
+    left = [each.last for each in seen if each.last is not None]
+    stayed = f"not within {patience:.0f} s"
+    if not left:
+        return stayed
+    return _seconds(left) + (f"; {len(seen) - len(left)} of {len(seen)} {stayed}" if len(left) < len(seen) else "")
