@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -17,6 +18,9 @@ from components.errors import CutoverError
 from components.inputs import Held, fill
 from components.kube import Cluster
 from components.plan import ACTIVE, SHARE, TAGS, AppPlan, ColorPlan, Manifest
+
+SLOW_SECONDS = 5.0
+"""A write that took longer was not one write: the API server was away, and the provider tried again."""
 
 KINDS: Mapping[str, type[CustomResource]] = {
     "ConfigMap": k8s.core.v1.ConfigMap,
@@ -102,12 +106,19 @@ class App(pulumi.ComponentResource):
 
     def move(self, after: After) -> CustomResource:
         """Register the live Service: the write that moves traffic."""
+        begin = 0.0
 
-        def tell(_: ResourceHookArgs) -> None:
+        def move(_: ResourceHookArgs) -> None:
+            nonlocal begin
+            begin = time.monotonic()
+
+        def moved(_: ResourceHookArgs) -> None:
+            cluster.was_away |= bool(begin) and time.monotonic() - begin > SLOW_SECONDS
             self._note(None, f"{self.plan.name}: the live Service is on {self.plan.active.color}")
 
-        hook = ResourceHook(f"{self.plan.name}-moved", tell)
-        told = ResourceHookBinding(after_create=[hook], after_update=[hook])
+        cluster = self.checks.cluster
+        before, done = ResourceHook(f"{self.plan.name}-move", move), ResourceHook(f"{self.plan.name}-moved", moved)
+        told = ResourceHookBinding(before_update=[before], after_create=[done], after_update=[done])
         live = self._written[None] = self._resource(self.plan.live_service, after, hooks=told)
         self.outputs = _outputs(live, self.plan, self.checks.cluster)
         return live

@@ -214,7 +214,9 @@ class Checks:
         recycled = self.plan.recycle and color.replicas > 0
         if not (recycled or size > color.replicas or served != self._template(color)):
             return
-        await traffic.drain(self.plan.drain_seconds, lambda text: self.say(None, f"{color.color}: {text}"))
+        # endpoints say what nodes are to do; after an outage they may be long in doing it
+        seconds = max(self.plan.drain_seconds, traffic.LATE_SECONDS if self.cluster.was_away else 0)
+        await traffic.drain(int(seconds), lambda text: self.say(None, f"{color.color}: {text}"))
         if recycled:
             await traffic.recycle(
                 self.cluster,

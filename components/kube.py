@@ -73,6 +73,8 @@ class Cluster:
             raise ContextError(context, kubeconfig)
         self._config = named
         self._made: AsyncClient | None = None
+        self.was_away = False
+        """Whether the API server had to be asked again: what it says may then be late news to nodes and controllers."""
 
     def wait_for(self, look: Callable[[Cluster], Coroutine[Any, Any, Answer]]) -> Answer:
         """Return what `look` finds here; for a program that is no coroutine and runs inside a loop all the same."""
@@ -254,6 +256,7 @@ class Cluster:
             except (ApiError, httpx2.TransportError) as error:
                 if isinstance(error, ApiError) and error.response.status_code not in {429, 500, 502, 503, 504}:
                     raise
+                self.was_away = True
                 if asyncio.get_running_loop().time() >= give_up:
                     raise ClusterUnreachableError(self.context, PATIENCE_SECONDS, str(error)) from error
             await asyncio.sleep(RETRY_SECONDS)

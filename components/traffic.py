@@ -17,6 +17,8 @@ from components.plan import ACTIVE, AppPlan, ColorPlan
 from components.readiness import Say
 
 SEEN_SECONDS = 30.0
+LATE_SECONDS = 90.0
+"""How late nodes and controllers may be once the API server was away: client-go waits longer from try to try."""
 RECYCLE_SECONDS = 60.0
 POLL_SECONDS = 0.2
 
@@ -53,7 +55,7 @@ async def see_arrived(cluster: Cluster, app: AppPlan) -> None:
     """Wait until the live Service's endpoints hold every pod of the active color, ready.
 
     Raises:
-        NotSeenError: they still do not after `SEEN_SECONDS`.
+        NotSeenError: they still do not after `SEEN_SECONDS`, or where the API server was away, `LATE_SECONDS`.
     """
     await _see(cluster, app, lambda active, serving: bool(active) and active <= serving)
 
@@ -64,21 +66,22 @@ async def see_left(cluster: Cluster, app: AppPlan) -> None:
     There may be none at all: a live color that is down has not lost its place.
 
     Raises:
-        NotSeenError: they still do after `SEEN_SECONDS`.
+        NotSeenError: they still do after as long.
     """
     await _see(cluster, app, lambda active, serving: serving <= active)
 
 
 async def _see(cluster: Cluster, app: AppPlan, holds: Callable[[set[str], set[str]], bool]) -> None:
-    give_up = _now() + SEEN_SECONDS
+    begin = _now()
     while True:
         active = names(await cluster.pods(app.active.labels))
         serving = {endpoint.pod for endpoint in await cluster.endpoints(app.name) if endpoint.ready}
         if holds(active, serving):
             return
-        if _now() >= give_up:
+        seconds = LATE_SECONDS if cluster.was_away else SEEN_SECONDS
+        if _now() >= begin + seconds:
             found = await _describe(cluster, app, serving)
-            raise NotSeenError(app.name, app.active.color, found=found, seconds=SEEN_SECONDS)
+            raise NotSeenError(app.name, app.active.color, found=found, seconds=seconds)
         await asyncio.sleep(POLL_SECONDS)
 
 

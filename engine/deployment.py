@@ -16,6 +16,7 @@ from engine.goal import Goal
 from engine.hooks import HookArgs, Hooks
 from engine.journal import Journal
 from engine.planner import Planner, Target
+from engine.provider import ProviderError
 from engine.providers import Providers
 from engine.state import Resource
 from engine.steps import Op, Step
@@ -186,8 +187,8 @@ class Deployment:
             yield
         except StoppingError:
             raise
-        except StepError as error:
-            self.fail(error)
+        except (EngineError, ProviderError) as error:
+            self.fail(error if isinstance(error, StepError) else StepError(urn, str(error)))
             raise StoppingError from error
         except Exception as error:
             self.fail(StepError(urn, f"the engine failed, which is a bug of it:\n{traceback.format_exc()}"))

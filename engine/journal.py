@@ -88,9 +88,9 @@ class Journal:
     def write(self) -> Snapshot:
         with self._lock:
             resources = [*self._new.values(), *(_rename(old, self._renamed) for old in self._old.values())]
-            snapshot = Snapshot(
-                resources, [*self._interrupted.values(), *self._pending], self._metadata, now(), VERSION
-            )
+            begun_again = {operation.resource.urn for operation in self._pending}
+            interrupted = [op for urn, op in self._interrupted.items() if urn not in begun_again]
+            snapshot = Snapshot(resources, [*interrupted, *self._pending], self._metadata, now(), VERSION)
             self._save(snapshot)
             return snapshot
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Sequence
 from typing import Final
 
@@ -59,8 +60,7 @@ def create(cluster: Cluster, obj: Object, manager: str, settings: Settings, show
     for attempt, delay in enumerate((*CREATE_DELAYS, 0.0)):
         try:
             if settings.upsert_existing_objects:
-                force = preview or settings.enable_patch_force or is_true(obj, PATCH_FORCE)
-                return _apply(cluster, obj, manager, force=force, preview=preview)
+                return _upsert(cluster, obj, manager, settings, show, preview=preview)
             return cluster.create(obj, dry_run=preview)
         except (ApiError, NoMatchError) as error:
             to_come = isinstance(error, NoMatchError) or error.not_found
@@ -106,6 +106,20 @@ def relinquish(cluster: Cluster, obj: Object, manager: str) -> None:
     api_version, kind = kind_of(obj)
     metadata = {"name": name_of(obj)} | ({"namespace": namespace_of(obj)} if namespace_of(obj) else {})
     cluster.apply({"apiVersion": api_version, "kind": kind, "metadata": metadata}, manager, force=True)
+
+
+def _upsert(cluster: Cluster, obj: Object, manager: str, settings: Settings, show: Show, *, preview: bool) -> Object:
+    """Apply an object that may be there already; what a replacement takes the place of is in the way of its preview."""
+    force = preview or settings.enable_patch_force or is_true(obj, PATCH_FORCE)
+    try:
+        return _apply(cluster, obj, manager, force=force, preview=preview)
+    except ApiError as error:
+        if not (preview and error.code == 422 and "field is immutable" in str(error)):
+            raise
+    name = f"{name_of(obj)[:58]}{secrets.token_hex(3)[:5]}"
+    show(Severity.INFO, f'Preview creation failed due to immutable fields; retrying with name "{name}"')
+    renamed = obj | {"metadata": obj["metadata"] | {"name": name}}
+    return _apply(cluster, renamed, manager, force=force, preview=preview)
 
 
 def _apply(cluster: Cluster, obj: Object, manager: str, *, force: bool, preview: bool) -> Object:

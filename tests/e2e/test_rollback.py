@@ -17,8 +17,6 @@ from bench.traffic import Load, running
 from tests.e2e.conftest import blue_green
 from tests.e2e.stacks import NEW, OLD, Stack, client
 
-pytestmark = pytest.mark.alone  # it measures when which version answers
-
 UNREACHABLE = {"prometheus": {"url": "http://127.0.0.1:1"}, "metrics": {"errors": {"query": "up", "max": 0}}}
 
 
@@ -106,6 +104,7 @@ def test_after_changes_by_hand(stack: Callable[..., Stack], port: int, hand: Cal
 STARTS_SECONDS = 5.0
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("stage", ["drain", "recycle", "done"])
 def test_it_starts_within_seconds(stack: Callable[..., Stack], port: int, stage: str) -> None:
     """Whatever the promotion is doing when it is interrupted, users are back on the old version within seconds."""

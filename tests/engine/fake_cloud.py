@@ -1,7 +1,7 @@
 """The engine's command line with a cloud that is a folder: one JSON file per object, and a log of what was done.
 
 Inputs steer it: `name` fixes an object's name, a change of `immutable` replaces it, `sleep` makes an operation take
-that many seconds, `fail` makes it fail, `unready` leaves it half done, `invalid` is refused by `check`.
+that many seconds, `fail` makes it fail, `unready` leaves it half done; `check` refuses `invalid` and fails on `away`.
 """
 
 from __future__ import annotations
@@ -50,6 +50,8 @@ class Cloud:
     def check(
         self, urn: str, old_inputs: Properties | None, inputs: Properties
     ) -> tuple[Properties, list[CheckFailure]]:
+        if "away" in inputs:
+            raise ProviderError("the cloud does not answer")
         if "invalid" in inputs:
             return inputs, [CheckFailure("invalid", "this cloud refuses it")]
         if "name" not in inputs:

@@ -39,12 +39,27 @@ def test_a_killed_run_loses_nothing_and_the_next_one_warns(project: Make) -> Non
     assert f"(pid {process.pid})" in locked.err
 
     stack.must("cancel", "--yes")
+    again = stack.start("up", "--yes", "--skip-preview")
+    wait_for(lambda: stack.log.count("create slow timeout=None") == 2)
+    again.kill()
+    again.wait()
+    assert len(stack.checkpoint["checkpoint"]["latest"]["pending_operations"]) == 1
+    stack.must("cancel", "--yes")
     stack.write(stack.folder.joinpath("__main__.py").read_text().replace("sleep=30", "sleep=0"))
     result = stack.up()
     assert "Attempting to deploy or update resources with 1 pending operations from previous deployment." in result.out
     assert "slow, interrupted while creating" in result.out
     assert "pending_operations" not in stack.checkpoint["checkpoint"]["latest"]
     assert stack.objects() == {"a", "slow"}
+
+
+def test_a_cloud_that_is_away_before_anything_is_planned_fails_the_run_in_its_own_words(project: Make) -> None:
+    stack = project("Thing('a', name='a', away=True)\n")
+    for command in (["preview"], ["up", "--yes", "--skip-preview"]):
+        failed = stack.run(*command)
+        assert failed.code == 1
+        assert "error: the cloud does not answer" in failed.out
+        assert "Traceback" not in failed.out + failed.err
 
 
 def test_the_program_ends_with_a_killed_engine(project: Make) -> None:

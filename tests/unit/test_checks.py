@@ -126,6 +126,12 @@ def test_the_color_that_traffic_left_drains_and_is_recycled_once(drains: list[in
     assert drains == [2]
 
 
+def test_after_an_outage_the_old_color_is_left_whole_until_nodes_must_have_heard(drains: list[int]) -> None:
+    world = World(live="blue", memory={"web-green": LIVE_GREEN}, was_away=True)
+    asyncio.run(checks(world)[0].moved())
+    assert drains == [90]
+
+
 def test_a_color_that_never_had_traffic_has_nothing_to_drain(drains: list[int]) -> None:
     in_no_time(checks(World(live="blue"))[0].moved())
     assert drains == []

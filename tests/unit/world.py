@@ -28,6 +28,7 @@ class World(Jobs):
     serving: list[str] | None = None
     log: list[str] = field(default_factory=list)
     births: int = 0
+    was_away: bool = False
     sources: dict[str, str] = field(
         default_factory=lambda: {"web-blue": "source-of-blue", "web-green": "source-of-green"}
     )

@@ -112,7 +112,7 @@ _names = itertools.count(1)
 
 
 @pytest.fixture
-def stack(kubeconfig: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
+def stack(kubeconfig: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
     monkeypatch.setattr(waiting, "SETTLE_SECONDS", 0.5)
     lines: list[str] = []
 
@@ -120,7 +120,8 @@ def stack(kubeconfig: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
         lines.append(message if severity is Severity.INFO else f"{severity}: {message}")
 
     namespace = f"engk-{time.time_ns() % 10**10}-{next(_names)}"
-    provider = configure({"kubeconfig": kubeconfig, "context": "cutover-embedded", "namespace": namespace}, report)
+    config = {"kubeconfig": kubeconfig, "context": "cutover-embedded", "namespace": namespace}
+    provider = configure(config | getattr(request, "param", {}), report)
     provider._cluster.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}})
     yield Stack(provider, namespace, lines)
     provider._cluster.stopped.clear()
@@ -217,6 +218,31 @@ def test_already_exists(stack: Stack) -> None:
     )
     assert not isinstance(caught.value, PartialFailureError)
     assert stack.lines[-1] == 'Retry #0; creation failed: configmaps "x" already exists'
+
+
+@pytest.mark.parametrize("stack", [{"upsertExistingObjects": "true"}], indirect=True, ids=["upsert"])
+def test_what_exists_is_taken_over_where_that_is_asked_for(stack: Stack) -> None:
+    ours = stack.make("v1", "ConfigMap", "x", {"pulumi.com/patchFieldManager": "us"}, data={"k": "1", "old": "1"})
+    stack.up(ours)
+    uid = stack.live(stack.outputs(ours))["metadata"]["uid"]
+    stack.states.clear()  # as if a kill had come before the state was written
+    ours = stack.make("v1", "ConfigMap", "x", {"pulumi.com/patchFieldManager": "us"}, data={"k": "2"})
+    stack.up(ours)
+    live = stack.live(stack.outputs(ours))
+    assert (live["metadata"]["uid"], live["data"]) == (uid, {"k": "2"})
+    assert [entry["manager"] for entry in live["metadata"]["managedFields"]] == ["us"]
+    assert stack.outputs(ours)["__fieldManager"] == "us"
+
+
+@pytest.mark.parametrize("stack", [{"upsertExistingObjects": "true"}], indirect=True, ids=["upsert"])
+def test_a_preview_of_what_replaces_an_existing_object_goes_by_another_name(stack: Stack) -> None:
+    stack.up(stack.make("v1", "ConfigMap", "x", data={"k": "1"}, immutable=True))
+    other = stack.make("v1", "ConfigMap", "x", data={"k": "2"}, immutable=True)
+    inputs, _ = stack.provider.check(stack.urn(other), None, other)
+    _, outputs = stack.provider.create(stack.urn(other), inputs, timeout=None, preview=True)
+    name = outputs["metadata"]["name"]
+    assert re.fullmatch(r"x[0-9a-f]{5}", name)
+    assert f'Preview creation failed due to immutable fields; retrying with name "{name}"' in stack.lines
 
 
 def test_config_maps_are_replaced(stack: Stack) -> None:
