@@ -128,7 +128,7 @@ def test_the_color_that_traffic_left_drains_and_is_recycled_once(drains: list[in
 
 def test_after_an_outage_the_old_color_is_left_whole_until_nodes_must_have_heard(drains: list[int]) -> None:
     world = World(live="blue", memory={"web-green": LIVE_GREEN}, was_away=True)
-    asyncio.run(checks(world)[0].moved())
+    in_no_time(checks(world)[0].moved())
     assert drains == [90]
 
 
