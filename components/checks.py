@@ -184,7 +184,7 @@ class Checks:
         verdict = Verdict(template, self.plan.gate_hash, passed=gate.passed(found), at=now, findings=told)
         await self._remember(color, replace(memory, verdict=verdict))
         if not verdict.passed:
-            failures = [str(finding) for finding in found if finding.outcome is Outcome.FAILED]
+            failures = [str(one) for one in found if one.outcome is Outcome.FAILED and not one.dry_run]
             raise GateFailedError(self.plan.name, color.color, color.tag, findings=failures)
 
     def _judge(self, color: ColorPlan) -> Judge:

@@ -146,6 +146,13 @@ def test_no_conclusion_stops_and_is_not_remembered(judges: Judges) -> None:
     assert world.memory == {}
 
 
+def test_a_dry_run_is_not_among_the_reasons_of_a_failure(judges: Judges) -> None:
+    judges.found = [replace(FAILED, dry_run=True), Finding(Outcome.FAILED, "this one counts")]
+    with pytest.raises(GateFailedError) as refused:
+        in_no_time(gated(World(live="green")).ready_to_serve())
+    assert refused.value.findings == ("this one counts",)
+
+
 def test_a_dry_run_is_told_and_stops_nothing(judges: Judges) -> None:
     judges.found = [replace(FAILED, dry_run=True), PASSED]
     check, warnings = checks(World(live="green"), gate=Gate())
