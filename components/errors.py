@@ -155,7 +155,8 @@ class NamespaceLostError(RefusedError):
         super().__init__(
             f"{change} that this stack made, and so delete it with all apps in it. Nothing was touched. To keep it:\n"
             f"    pulumi config set namespace {made} && pulumi config set createNamespace true\n"
-            "To move elsewhere, make another stack there and direct users to it; `pulumi destroy` ends this one."
+            "To move elsewhere, make another stack there and direct users to it; `pulumi destroy` ends this one. If "
+            f"it is not this stack's but another's of the same name: `kubectl label namespace {made} cutover/stack-`."
         )
 
 

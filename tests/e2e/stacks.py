@@ -45,11 +45,12 @@ class CommandError(AssertionError):
 
 
 class Stack:
-    """The stack `e2e` of a folder that holds the project by links, so that its configuration is the test's own."""
+    """A stack, named like its namespace, of a folder that holds the project by links: its configuration is its own."""
 
     def __init__(self, folder: Path, namespace: str, apps: dict[str, Any], **position: Any) -> None:
         self.namespace = namespace
         self.folder = folder / "project"
+        self.settings = self.folder / f"Pulumi.{namespace}.yaml"
         self.folder.mkdir()
         for name in ("Pulumi.yaml", "__main__.py", "components", ".venv"):
             (self.folder / name).symlink_to(PROJECT / name)
@@ -59,7 +60,7 @@ class Stack:
             "PULUMI_CONFIG_PASSPHRASE": "e2e",
         }
         self.write(namespace=namespace, apps=apps, **position)
-        self.run("stack", "init", "e2e")
+        self.run("stack", "init", namespace)
 
     def write(self, **values: Any) -> None:
         """Write the stack's whole configuration; `pulumi config set` is `set`."""
@@ -69,7 +70,7 @@ class Stack:
         self._ports = [expose["nodePort"] for expose in exposed if "nodePort" in expose]
         config = {f"cutover:{key}": value for key, value in (position | values).items()}
         config |= {"kubernetes:context": CONTEXT, "kubernetes:kubeconfig": KUBECONFIG}
-        (self.folder / "Pulumi.e2e.yaml").write_text(yaml.safe_dump({"config": config}))
+        self.settings.write_text(yaml.safe_dump({"config": config}))
 
     def set(self, key: str, value: object) -> None:
         path = ["--path"] if "." in key else []

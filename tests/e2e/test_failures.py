@@ -177,3 +177,19 @@ def test_a_move_that_is_not_seen_leaves_the_old_color_whole(stack: Callable[...,
     assert not answers.errors
     assert answers.records[-1].version == NEW
     assert here.get(Deployment, "web-blue").spec.replicas == 0
+
+
+def test_the_namespace_goes_with_the_stack_and_in_no_other_way(stack: Callable[..., Stack]) -> None:
+    web = stack({"web": blue_green(replicas=1)})
+    web.up()
+    for key, value in (("namespace", f"{web.namespace}-moved"), ("createNamespace", "false")):
+        web.set(key, value)
+        for command in (["preview"], ["up", "--yes", "--skip-preview"]):
+            refused = web.attempt(*command)
+            assert refused.code != 0
+            assert f"pulumi config set namespace {web.namespace}" in refused.output
+        web.run("config", "set", "namespace", web.namespace)
+    web.set("createNamespace", "true")
+    web.run("preview", "--expect-no-changes")
+    web.run("destroy", "--yes", deadline=180)
+    assert not namespace_exists(web.namespace)

@@ -200,9 +200,9 @@ def test_a_component_does_not_change_under_its_objects(stack: Callable[..., Stac
 
 def configuration(stack: Stack) -> list[Manifest]:
     """The objects that the stack's configuration means."""
-    config = yaml.safe_load((stack.folder / "Pulumi.e2e.yaml").read_text())["config"]
+    config = yaml.safe_load(stack.settings.read_text())["config"]
     values = {key.removeprefix("cutover:"): value for key, value in config.items() if key.startswith("cutover:")}
-    return list(manifests(plan(load(values), owner="cutover/e2e")))
+    return list(manifests(plan(load(values), owner=f"cutover/{stack.namespace}")))
 
 
 def uids(stack: Stack) -> dict[Name, str]:
