@@ -41,7 +41,7 @@ def test_a_move_that_fails_leaves_every_old_color_whole(stack: Callable[..., Sta
     with running(Load(f"http://127.0.0.1:{port}/version", seconds=300), "half-moved") as traffic:
         shop.set("apps.second.expose.nodePort", taken)
         shop.set("activeColor", "green")
-        failure = shop.fail_up("--skip-preview", "--parallel", "1").output
+        failure = shop.fail_up("--skip-preview").output
         assert "first: the live Service is on green" in failure
         assert "second: the live Service is on green" not in failure
         assert "provided port is already allocated" in failure
