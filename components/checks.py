@@ -158,7 +158,7 @@ class Checks:
     async def _may_grow(self, canary: ColorPlan, live: Color) -> None:
         """Hold a canary at its present pods until those pass the gate; its first ones have readiness alone."""
         deployment = await self.cluster.deployment(canary.name)
-        present = await self.cluster.size(canary.name) or 0
+        present = (deployment.spec.replicas if deployment and deployment.spec is not None else None) or 0
         same = notes_on(deployment).get(SOURCE) == canary.deployment["metadata"]["annotations"][SOURCE]
         if 0 < present < await self._needed(canary, live) and same:
             await self._pass_gate(canary)

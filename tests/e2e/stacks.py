@@ -14,7 +14,8 @@ from typing import Any
 
 import yaml
 from lightkube import Client, KubeConfig
-from lightkube.resources.core_v1 import Namespace
+from lightkube.resources.apps_v1 import Deployment
+from lightkube.resources.core_v1 import Namespace, Service
 
 from components.reach import Reach
 
@@ -157,6 +158,17 @@ def kubeconfig() -> KubeConfig:
 def client(namespace: str) -> Client:
     """A client for a test's own look at its namespace, past everything that is being tested."""
     return Client(kubeconfig().get(CONTEXT), namespace=namespace)
+
+
+def live(stack: Stack, app: str) -> str | None:
+    """The color that an app's live Service selects."""
+    found = client(stack.namespace).get(Service, app)
+    return ((found.spec and found.spec.selector) or {}).get("color")
+
+
+def size(stack: Stack, deployment: str) -> int | None:
+    """How many pods a Deployment is to have."""
+    return client(stack.namespace).get(Deployment, deployment).spec.replicas
 
 
 def namespace_exists(name: str) -> bool:

@@ -9,13 +9,13 @@ from typing import Any
 
 from lightkube.models.autoscaling_v1 import ScaleSpec
 from lightkube.models.meta_v1 import ObjectMeta
-from lightkube.resources.apps_v1 import Deployment, DeploymentScale
+from lightkube.resources.apps_v1 import DeploymentScale
 from lightkube.resources.autoscaling_v2 import HorizontalPodAutoscaler
 
 from bench import watch
 from bench.traffic import Load, running
 from tests.e2e.conftest import blue_green
-from tests.e2e.stacks import NEW, OLD, Stack, client, kubeconfig
+from tests.e2e.stacks import NEW, OLD, Stack, client, kubeconfig, size
 
 BOUNDS = {"minReplicas": 2, "maxReplicas": 8}
 
@@ -36,10 +36,6 @@ def scale(stack: Stack, deployment: str, replicas: int) -> None:
         ),
         deployment,
     )
-
-
-def size(stack: Stack, deployment: str) -> int | None:
-    return client(stack.namespace).get(Deployment, deployment).spec.replicas
 
 
 def test_a_rollback_at_peak_never_has_fewer_pods_than_the_peak_needs(stack: Callable[..., Stack], port: int) -> None:

@@ -14,12 +14,7 @@ from lightkube.resources.discovery_v1 import EndpointSlice
 
 from bench.traffic import Load, running
 from tests.e2e.conftest import blue_green, canary
-from tests.e2e.stacks import NEW, OLD, Stack, client, namespace_exists
-
-
-def selected(stack: Stack, service: str) -> str | None:
-    found = client(stack.namespace).get(Service, service)
-    return ((found.spec and found.spec.selector) or {}).get("color")
+from tests.e2e.stacks import NEW, OLD, Stack, client, live, namespace_exists
 
 
 def test_an_image_that_does_not_exist_is_named_within_a_minute(stack: Callable[..., Stack], port: int) -> None:
@@ -52,7 +47,7 @@ def test_a_bad_version_is_not_promoted(stack: Callable[..., Stack], port: int) -
     web.set("activeColor", "green")
     for _ in range(2):
         assert "Traffic is where it was" in web.fail_up("--skip-preview").output
-        assert selected(web, "web") == "blue"
+        assert live(web, "web") == "blue"
         assert web.outputs()["web"]["activeColor"] == "blue"
     web.set("activeColor", "blue")
     web.set("imageTag.green", NEW)

@@ -6,15 +6,13 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from lightkube.resources.apps_v1 import Deployment
 from lightkube.resources.batch_v1 import Job
-from lightkube.resources.core_v1 import Service
 
 from bench.traffic import Load, running
 from cluster import Cluster
 from tests.e2e.conftest import blue_green, canary
 from tests.e2e.prometheus import start as start_prometheus
-from tests.e2e.stacks import IMAGE, NEW, NEXT, OLD, Stack, client
+from tests.e2e.stacks import IMAGE, NEW, NEXT, OLD, Stack, client, live, size
 
 
 def refuse(stack: Stack, *told: str) -> None:
@@ -168,12 +166,3 @@ def test_no_app_moves_while_one_has_not_passed(stack: Callable[..., Stack]) -> N
     stack_.up()
     refuse(stack_, "api: green (6.9.1) did not pass its gate")
     assert {live(stack_, app) for app in ("web", "api")} == {"blue"}
-
-
-def live(stack: Stack, app: str) -> str | None:
-    found = client(stack.namespace).get(Service, app)
-    return ((found.spec and found.spec.selector) or {}).get("color")
-
-
-def size(stack: Stack, deployment: str) -> int | None:
-    return client(stack.namespace).get(Deployment, deployment).spec.replicas

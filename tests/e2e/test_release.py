@@ -14,14 +14,9 @@ from lightkube.resources.core_v1 import Service
 
 from bench.traffic import Load, running
 from tests.e2e.conftest import blue_green
-from tests.e2e.stacks import CONTEXT, KUBECONFIG, NEW, OLD, Stack, client
+from tests.e2e.stacks import CONTEXT, KUBECONFIG, NEW, OLD, Stack, client, live
 
 MANY = 20
-
-
-def live(stack: Stack, app: str) -> str | None:
-    found = client(stack.namespace).get(Service, app)
-    return ((found.spec and found.spec.selector) or {}).get("color")
 
 
 def take_port(stack: Stack) -> int:
