@@ -7,8 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pulumi
-import pulumi_kubernetes as k8s
-from pulumi import CustomResource, Output, ResourceHook, ResourceHookArgs, ResourceHookBinding, ResourceHookOptions
+from pulumi import Output, ResourceHook, ResourceHookArgs, ResourceHookBinding, ResourceHookOptions
 from pulumi import ResourceOptions as Options
 
 from components import guards
@@ -18,44 +17,13 @@ from components.errors import CutoverError
 from components.inputs import Held, fill
 from components.kube import Cluster
 from components.plan import ACTIVE, SHARE, TAGS, AppPlan, ColorPlan, Manifest
+from components.resource import KubernetesObject
 
 SLOW_SECONDS = 5.0
 """A write that took longer was not one write: the API server was away, and the provider tried again."""
 
-KINDS: Mapping[str, type[CustomResource]] = {
-    "ConfigMap": k8s.core.v1.ConfigMap,
-    "Deployment": k8s.apps.v1.Deployment,
-    "HorizontalPodAutoscaler": k8s.autoscaling.v2.HorizontalPodAutoscaler,
-    "Job": k8s.batch.v1.Job,
-    "Namespace": k8s.core.v1.Namespace,
-    "PodDisruptionBudget": k8s.policy.v1.PodDisruptionBudget,
-    "Service": k8s.core.v1.Service,
-}
-
 After = pulumi.Input[Sequence[pulumi.Input[pulumi.Resource]]]
 """What a layer waits for: resources that are written and, as an Output, what was then checked of them."""
-
-
-def resource(manifest: Manifest, cluster: Cluster, opts: Options) -> CustomResource:
-    """Make the Pulumi resource of a manifest, under the object's own name; one that is there already must be ours."""
-    kind, name = manifest["kind"], manifest["metadata"]["name"]
-
-    async def guard(_: ResourceHookArgs) -> None:
-        try:
-            guards.check_ours(manifest, await cluster.labels(manifest["apiVersion"], kind, name), cluster.context)
-        except CutoverError as error:
-            raise pulumi.RunError(str(error)) from error
-
-    hook = ResourceHook(f"{kind}-{name}-ours", guard, ResourceHookOptions(on_dry_run=True))
-    opts = Options.merge(opts, Options(hooks=ResourceHookBinding(before_create=[hook])))
-    fields = {key: value for key, value in manifest.items() if key not in {"apiVersion", "kind"}}
-    return KINDS[kind](name, **fields, opts=opts)
-
-
-def uid(item: CustomResource) -> Output[str]:
-    """The uid that the cluster gave to the object of a resource made here."""
-    name: Output[str] = item.metadata["uid"]  # type: ignore[attr-defined]
-    return name
 
 
 class App(pulumi.ComponentResource):
@@ -76,7 +44,7 @@ class App(pulumi.ComponentResource):
         self,
         plan: AppPlan,
         cluster: Cluster,
-        namespace: CustomResource | None = None,
+        namespace: KubernetesObject | None = None,
         opts: Options | None = None,
         held: Held | None = None,
     ) -> None:
@@ -87,10 +55,10 @@ class App(pulumi.ComponentResource):
         self.held = held or {}
         self.checks = Checks(plan, cluster, say=self._say, note=self._note, warn=self._warn)
         self.outputs: dict[str, Any] = {}
-        self._config_maps: dict[Color, list[CustomResource]] = {}
-        self._written: dict[Color | None, CustomResource] = {}
+        self._config_maps: dict[Color, list[KubernetesObject]] = {}
+        self._written: dict[Color | None, KubernetesObject] = {}
 
-    def prepare(self) -> list[CustomResource]:
+    def prepare(self) -> list[KubernetesObject]:
         """Register all that moves no traffic and starts no pod of an app by being written; return the migrations."""
         for color in self._colors:
             self._resource(color.service)
@@ -100,11 +68,11 @@ class App(pulumi.ComponentResource):
         # one that has run is never changed: a change of its spec would run it again
         return [self._resource(job, config_maps, ignore_changes=["spec"]) for job in self.plan.migrations]
 
-    def grow(self, after: After) -> list[CustomResource]:
+    def grow(self, after: After) -> list[KubernetesObject]:
         """Register the Deployments that take or will take live traffic."""
         return [self._deployment(color, after) for color in self._colors if color.role is not Role.IDLE]
 
-    def move(self, after: After) -> CustomResource:
+    def move(self, after: After) -> KubernetesObject:
         """Register the live Service: the write that moves traffic."""
         begin = 0.0
 
@@ -123,7 +91,7 @@ class App(pulumi.ComponentResource):
         self.outputs = _outputs(live, self.plan, self.checks.cluster)
         return live
 
-    def settle(self, after: After) -> list[CustomResource]:
+    def settle(self, after: After) -> list[KubernetesObject]:
         """Register what follows traffic: the preview Service, the autoscalers, the Deployment of an idle color."""
         self._resource(self.plan.preview_service, after)
         for color in self._colors:
@@ -136,14 +104,18 @@ class App(pulumi.ComponentResource):
     def _colors(self) -> list[ColorPlan]:
         return [self.plan.active, self.plan.other]
 
-    def _deployment(self, color: ColorPlan, after: After) -> CustomResource:
+    def _deployment(self, color: ColorPlan, after: After) -> KubernetesObject:
         async def guard(args: ResourceHookArgs) -> None:
             old, new = await _plain(args.old_inputs), await _plain(args.new_inputs)
             try:
                 # a preview moves nothing, so that what is selected there may yet be left
                 moved_by_hand = not pulumi.runtime.is_dry_run() and await self.checks.selects(color)
                 stays = color.role is not Role.IDLE and await self.checks.is_live(color)
-                guards.check(self.plan, color, old, new, live=moved_by_hand or stays)
+                if old:
+                    guards.check(self.plan, color, old, new, live=moved_by_hand or stays)
+                else:
+                    found = await self.checks.source(color)
+                    guards.check_unknown(self.plan, color, found, live=moved_by_hand or stays)
             except CutoverError as error:
                 raise pulumi.RunError(str(error)) from error
 
@@ -153,19 +125,19 @@ class App(pulumi.ComponentResource):
         deployment = self._written[color.color] = self._resource(
             color.deployment,
             before,
-            hooks=ResourceHookBinding(before_update=[hook]),
+            hooks=ResourceHookBinding(before_create=[hook], before_update=[hook]),
             ignore_changes=_left_alone(color),
         )
         return deployment
 
-    def _resource(self, manifest: Manifest, after: After = (), **options: Any) -> CustomResource:
+    def _resource(self, manifest: Manifest, after: After = (), **options: Any) -> KubernetesObject:
         manifest = fill(manifest, self.held)
         if self.namespace is None:
-            return resource(manifest, self.checks.cluster, Options(parent=self, depends_on=after, **options))
+            return KubernetesObject(manifest, self.checks.cluster, Options(parent=self, depends_on=after, **options))
         namespace = self.namespace
         before = Output.from_input(after).apply(lambda waited_for: [*waited_for, namespace])
         opts = Options(parent=self, depends_on=before, deleted_with=namespace, **options)
-        return resource(manifest, self.checks.cluster, opts)
+        return KubernetesObject(manifest, self.checks.cluster, opts)
 
     def _say(self, color: Color | None, text: str) -> None:
         pulumi.log.info(text, resource=self._written.get(color), ephemeral=True)
@@ -206,7 +178,7 @@ def _url(live: Any, plan: AppPlan, cluster: Cluster) -> pulumi.Input[str]:
 
 
 def _address(status: Any) -> str:
-    for ingress in status.get("load_balancer", {}).get("ingress") or []:
+    for ingress in status.get("loadBalancer", {}).get("ingress") or []:
         return str(ingress.get("ip") or ingress.get("hostname"))
     return "<no address yet>"
 

@@ -141,6 +141,10 @@ class Checks:
         selector = (service.spec.selector if service and service.spec else None) or {}
         return selector.get("color") == color.color
 
+    async def source(self, color: ColorPlan) -> str | None:
+        """Return the hash of what the color's Deployment in the cluster was planned from; None where there is none."""
+        return notes_on(await self.cluster.deployment(color.name)).get(SOURCE)
+
     async def _migrated(self, color: ColorPlan, migration: Manifest, live: Color | None) -> None:
         """See a migration end; then the version that is live, if it is well, must still pass its own smoke test."""
         job, seconds = migration["metadata"]["name"], migration["spec"]["activeDeadlineSeconds"]

@@ -40,6 +40,23 @@ def check(app: AppPlan, color: ColorPlan, old: Mapping[str, Any], new: Mapping[s
         raise LiveColorChangedError(app.name, color.color, color.tag, paths=paths, own_doing=own_doing)
 
 
+def check_unknown(app: AppPlan, color: ColorPlan, found: str | None, *, live: bool) -> None:
+    """Refuse to take over a live Deployment that Pulumi does not know, as after a lost state, with another template.
+
+    Args:
+        app: the app as it is planned.
+        color: the color whose Deployment is to be taken over.
+        found: the hash of what the one in the cluster was planned from; None if there is none.
+        live: whether the live Service in the cluster is on this color, and stays.
+
+    Raises:
+        LiveColorChangedError: its pod template would change in place.
+    """
+    same = found in {None, color.deployment["metadata"]["annotations"][SOURCE]}
+    if live and app.in_place != color.tag and (color.kept or not same):
+        raise LiveColorChangedError(app.name, color.color, color.tag, paths=["spec.template"], own_doing=same)
+
+
 def check_ours(manifest: Manifest, found: Mapping[str, str] | None, context: str) -> None:
     """Refuse to take over an object that is there already, unless an `up` of ours that was killed has made it.
 

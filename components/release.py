@@ -18,14 +18,15 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import pulumi
-from pulumi import CustomResource, Output
+from pulumi import Output
 from pulumi import ResourceOptions as Options
 
-from components.apps import After, App, resource, uid
+from components.apps import After, App
 from components.checks import Checks
 from components.errors import CutoverError
 from components.kube import Cluster
 from components.plan import StackPlan
+from components.resource import KubernetesObject
 
 VERIFIED = ("Deployment", "Service")
 """Kinds of which the cluster must hold the very object that Pulumi has."""
@@ -41,7 +42,7 @@ class Release:
     """
 
     def __init__(self, plan: StackPlan, cluster: Cluster, opts: Options | None = None) -> None:
-        namespace = resource(plan.namespace_manifest, cluster, Options()) if plan.namespace_manifest else None
+        namespace = KubernetesObject(plan.namespace_manifest, cluster, Options()) if plan.namespace_manifest else None
         self.apps = [App(app, cluster, namespace, opts) for app in plan.apps]
         coupled = [app for app in self.apps if app.plan.coupled]
         if coupled:
@@ -67,7 +68,9 @@ def roll_out(apps: Sequence[App]) -> None:
     _when(Checks.settled, apps, idle)
 
 
-def _when(check: Callable[[Checks], Awaitable[None]], apps: Sequence[App], written: Sequence[CustomResource]) -> After:
+def _when(
+    check: Callable[[Checks], Awaitable[None]], apps: Sequence[App], written: Sequence[KubernetesObject]
+) -> After:
     """Return `written` as a dependency that is there once all of it is written and every app has passed `check`.
 
     A preview writes nothing and checks nothing. The apps are checked together, and every failure is told.
@@ -75,21 +78,21 @@ def _when(check: Callable[[Checks], Awaitable[None]], apps: Sequence[App], writt
     if pulumi.runtime.is_dry_run():
         return written
 
-    async def ask(answers: Sequence[Any]) -> Sequence[CustomResource]:
+    async def ask(answers: Sequence[Any]) -> Sequence[KubernetesObject]:
         uids, *known = answers
         for app, values in zip(apps, known, strict=True):
             app.checks.known = values
         cluster = apps[0].checks.cluster
         try:
             for item, expected in zip(written, uids, strict=True):
-                if type(item).__name__ in VERIFIED:
-                    await cluster.verify(type(item).__name__, item.pulumi_resource_name, expected)
+                if item.manifest["kind"] in VERIFIED:
+                    await cluster.verify(item.manifest["kind"], item.pulumi_resource_name, expected)
             await _all(check(app.checks) for app in apps)
         except CutoverError as error:
             raise pulumi.RunError(str(error)) from error
         return written
 
-    uids = Output.all(*(uid(item) for item in written))
+    uids = Output.all(*(item.uid for item in written))
     return Output.all(uids, *(Output.all(**app.held) for app in apps)).apply(ask)
 
 

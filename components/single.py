@@ -29,6 +29,7 @@ from components.planner import plan
 from components.problems import Path, Problem
 from components.release import roll_out
 from components.stack import read_cluster
+from components.standing import confront_app
 
 
 class BlueGreenApp(App):
@@ -69,6 +70,8 @@ def _make(app: App, component: Component, name: str, args: AppArgs, opts: Option
         )
         (app_plan,) = plan(settings, owner=f"{pulumi.get_project()}/{pulumi.get_stack()}").apps
         cluster = read_cluster(namespace, kubeconfig=where["kubeconfig"], context=where["context"])
+        if not held:  # what has served cannot be told by templates that are not known yet
+            app_plan = cluster.wait_for(lambda here: confront_app(app_plan, here))
     except CutoverError as error:
         raise pulumi.RunError(str(error)) from error
     App.__init__(app, app_plan, cluster, None, opts, held)

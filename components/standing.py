@@ -28,11 +28,15 @@ async def confront(plan: StackPlan, cluster: Cluster) -> StackPlan:
     for name in await cluster.namespaces(plan.owner):
         if name != kept:
             raise NamespaceLostError(name, plan.namespace)
-    return replace(plan, apps=tuple(await asyncio.gather(*(_confront(app, cluster) for app in plan.apps))))
+    return replace(plan, apps=tuple(await asyncio.gather(*(confront_app(app, cluster) for app in plan.apps))))
 
 
-async def _confront(app: AppPlan, cluster: Cluster) -> AppPlan:
-    """Let the live color keep a template that differs only because Cutover is newer: the other color takes it first."""
+async def confront_app(app: AppPlan, cluster: Cluster) -> AppPlan:
+    """Let the live color keep a template that differs only because Cutover is newer: the other color takes it first.
+
+    Raises:
+        GateFailedError: a color that is to be live has failed its gate.
+    """
     live = await live_color(cluster, app)
     deployment, *others = await asyncio.gather(*(cluster.deployment(color.name) for color in (app.active, app.other)))
     memory = Memory.of(deployment)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import socket
 import subprocess
 import time
@@ -72,6 +73,11 @@ class Stack:
         config = {f"cutover:{key}": value for key, value in (position | values).items()}
         config |= {"kubernetes:context": CONTEXT, "kubernetes:kubeconfig": KUBECONFIG}
         self.settings.write_text(yaml.safe_dump({"config": config}))
+
+    def lose_state(self) -> None:
+        """Begin anew as one does whose state is gone, with the configuration and the cluster as they are."""
+        shutil.rmtree(self.folder.parent / ".pulumi")
+        self.run("stack", "init", self.namespace)
 
     def set(self, key: str, value: object) -> None:
         path = ["--path"] if "." in key else []

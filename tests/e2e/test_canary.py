@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-import pytest
 from lightkube import ApiError
 from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.core_v1 import Pod, PodEviction
@@ -14,8 +13,6 @@ from bench import watch
 from bench.traffic import Load, running
 from tests.e2e.conftest import canary
 from tests.e2e.stacks import NEW, Stack, client, kubeconfig
-
-pytestmark = pytest.mark.alone  # it measures when which version answers
 
 REQUESTS = 5000
 

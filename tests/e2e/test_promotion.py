@@ -13,8 +13,6 @@ from bench.traffic import Load, running
 from tests.e2e.conftest import blue_green
 from tests.e2e.stacks import NEW, NEXT, OLD, Stack, ask, namespace_exists
 
-pytestmark = pytest.mark.alone  # it measures when which version answers
-
 ENDING_SECONDS = 15
 """A pod that ends serves on for its preStop (5 s) and podinfo for 3 s more; about twice that."""
 

@@ -79,6 +79,29 @@ def test_a_color_that_a_hand_made_live_is_live() -> None:
         check(inputs(Role.IDLE), inputs(Role.IDLE, image="app:2"), role=Role.IDLE)
 
 
+@pytest.mark.parametrize(
+    ("found", "changes", "live"),
+    [
+        (None, {}, True),
+        ("source-of-blue", {}, True),
+        ("another", {}, False),
+        ("another", {"in_place": "1.0"}, True),
+    ],
+    ids=["nothing there", "the same", "not live", "in place"],
+)
+def test_what_pulumi_has_lost_is_taken_over(found: str | None, changes: dict[str, Any], *, live: bool) -> None:
+    app = app_plan(**changes)
+    guards.check_unknown(app, app.active, found, live=live)
+
+
+@pytest.mark.parametrize(("found", "kept"), [("another", False), ("source-of-blue", True)], ids=["changed", "cutover"])
+def test_what_pulumi_has_lost_is_not_changed_in_place(found: str, *, kept: bool) -> None:
+    app = app_plan()
+    with pytest.raises(LiveColorChangedError) as refused:
+        guards.check_unknown(app, replace(app.active, kept=kept), found, live=True)
+    assert refused.value.own_doing == kept
+
+
 OURS = {"cutover/stack": "cutover.dev", "cutover/component": "BlueGreenApp"}
 
 

@@ -108,7 +108,9 @@ def test_an_autoscaler_follows_traffic_and_owns_the_size(loop: asyncio.AbstractE
 def test_every_deployment_is_guarded_in_previews_too(loop: asyncio.AbstractEventLoop) -> None:
     recorder = register(loop, {"web": BLUE_GREEN})
     for color in ("blue", "green"):
-        assert list(recorder.requests[f"Deployment web-{color}"].hooks.before_update) == [f"web-{color}-guard"]
+        hooks = recorder.requests[f"Deployment web-{color}"].hooks
+        assert list(hooks.before_update) == [f"web-{color}-guard"]
+        assert list(hooks.before_create)[1:] == [f"web-{color}-guard"]
 
 
 def test_nothing_is_made_before_it_is_seen_that_nobody_else_has_it(loop: asyncio.AbstractEventLoop) -> None:
@@ -116,7 +118,7 @@ def test_nothing_is_made_before_it_is_seen_that_nobody_else_has_it(loop: asyncio
     made = {name: request for name, request in recorder.requests.items() if request.custom}
     assert len(made) == 13
     for name, request in made.items():
-        assert list(request.hooks.before_create) == [f"{name.replace(' ', '-')}-ours"]
+        assert request.hooks.before_create[0] == f"{name.replace(' ', '-')}-ours"
 
 
 def test_a_colors_config_is_there_before_its_pods(loop: asyncio.AbstractEventLoop) -> None:

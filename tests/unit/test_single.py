@@ -6,14 +6,20 @@ import asyncio
 import re
 import subprocess
 import sys
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any
 
 import pulumi
 import pytest
 from google.protobuf import json_format
 
 from components import BlueGreenApp, CanaryApp, args
+from components.color import Color
+from components.errors import GateFailedError
+from components.kube import Cluster
+from components.plan import AppPlan
 from components.schema import App, Pod
 from tests.unit.recorder import Echo, Recorder
 
@@ -31,6 +37,25 @@ KEYS: dict[str, Any] = {
     "context": "somewhere",
     "namespace": "shop",
 }
+
+
+class Look:
+    """Stands in for the look at a cluster: finds what `found` makes of a plan."""
+
+    def __init__(self) -> None:
+        self.looks = 0
+        self.found: Callable[[AppPlan], AppPlan] = lambda app: app
+
+    async def __call__(self, app: AppPlan, _: Cluster) -> AppPlan:
+        self.looks += 1
+        return self.found(app)
+
+
+@pytest.fixture(autouse=True)
+def look(monkeypatch: pytest.MonkeyPatch) -> Look:
+    made = Look()
+    monkeypatch.setattr("components.single.confront_app", made)
+    return made
 
 
 def home(headers: dict[str, Any]) -> dict[str, Any]:
@@ -56,6 +81,25 @@ def test_a_component_releases_its_app_by_itself() -> None:
     recorder = register(BlueGreenApp, activeColor="green")
     assert recorder.waits_for("Service web") == {"Deployment web-green"}
     assert recorder.waits_for("Deployment web-blue") == {"Service web"}
+
+
+def test_what_the_live_color_has_is_kept(look: Look) -> None:
+    look.found = lambda app: replace(app, active=replace(app.active, kept=True))
+    assert register(BlueGreenApp).requests["Deployment web-blue"].ignoreChanges == ["spec.template"]
+
+
+def test_what_was_refused_before_is_refused_before_anything_is_registered(look: Look) -> None:
+    def failed(app: AppPlan) -> AppPlan:
+        raise GateFailedError(app.name, Color.BLUE, "1.0", findings=["it did"])
+
+    look.found = failed
+    with pytest.raises(pulumi.RunError, match="it did"):
+        register(BlueGreenApp)
+
+
+def test_a_template_with_outputs_cannot_be_told_from_what_has_served(look: Look) -> None:
+    register(BlueGreenApp, env=lambda: {"HOST": pulumi.Output.from_input("db.internal")})
+    assert look.looks == 0
 
 
 def test_a_canary_component_takes_its_share() -> None:
@@ -116,10 +160,15 @@ def spelled(model: Any) -> set[str]:
     return {field.alias for field in model.model_fields.values()}
 
 
+def keys(arguments: Any) -> frozenset[str]:
+    names: frozenset[str] = arguments.__required_keys__ | arguments.__optional_keys__
+    return names
+
+
 def test_the_arguments_are_the_keys_of_the_configuration() -> None:
     own = {"namespace", "kubeconfig", "context"}
-    assert get_type_hints(args.PodArgs).keys() == spelled(Pod)
-    assert get_type_hints(args.CanaryAppArgs).keys() - own == spelled(App) - {"component"}
+    assert keys(args.PodArgs) == spelled(Pod)
+    assert keys(args.CanaryAppArgs) - own == spelled(App) - {"component"}
 
 
 def test_planning_loads_no_pulumi() -> None:
