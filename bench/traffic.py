@@ -19,7 +19,7 @@ import socket
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Self
 from urllib.parse import urlsplit
@@ -34,7 +34,7 @@ from bench.errors import LoadError, TrafficError
 from bench.picture import picture
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
 RECORDS = ROOT / "build" / "traffic"
 
@@ -53,7 +53,8 @@ class Load:
 
     `rate` is the requests per second of all clients together, kept whatever the answers take (open loop) as long as a
     client is free; None sends each client's next request as soon as it has its answer (closed loop).
-    `answer` is a regular expression whose first group is the version in a body; `timeout` is for a whole request.
+    `answer` is a regular expression whose first group is the version in a body; `timeout` is for a whole request;
+    `headers` go with each request, a `Host` instead of the usual one.
 
     Raises LoadError for what this client does not send.
     """
@@ -66,6 +67,7 @@ class Load:
     keep_alive: bool = False
     timeout: float = 3
     answer: str = PODINFO_VERSION
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         url = urlsplit(self.url)
@@ -104,7 +106,8 @@ class Load:
         rate = ["--closed-loop"] if self.rate is None else [f"--rate={self.rate}"]
         keep_alive = ["--keep-alive"] if self.keep_alive else []
         bounds = [f"--{name}={getattr(self, name)}" for name in ("clients", "seconds", "count", "timeout", "answer")]
-        return [self.url, *rate, *keep_alive, *bounds]
+        headers = [f"--header={name}: {value}" for name, value in self.headers.items()]
+        return [self.url, *rate, *keep_alive, *bounds, *headers]
 
     def dues(self, begin: float) -> Iterator[float]:
         """The times at which requests are due, on the clock of `begin`; without a rate all are due at once."""
@@ -128,10 +131,13 @@ class _Client:
         self._request = h11.Request(
             method="GET",
             target=load.target,
-            headers=[
-                ("Host", "{}:{}".format(*load.address)),
-                ("Connection", "keep-alive" if load.keep_alive else "close"),
-            ],
+            headers=list(
+                {
+                    "Host": "{}:{}".format(*load.address),
+                    "Connection": "keep-alive" if load.keep_alive else "close",
+                    **load.headers,
+                }.items()
+            ),
         )
         self._socket: socket.socket | None = None
         self._http = h11.Connection(h11.CLIENT)
@@ -345,10 +351,18 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--keep-alive", action="store_true", help="one connection per client, not per request")
     parser.add_argument("--timeout", type=float, default=standard.timeout, help="seconds (default %(default)s)")
     parser.add_argument("--answer", default=standard.answer, help="expression with a group around the version")
+    parser.add_argument("--header", action="append", default=[], type=_header, help="`Name: value`, sent each time")
     parser.add_argument("--until-eof", action="store_true", help="end when standard input does, too")
     parser.add_argument("--record", type=Path, help="raw record, one request per line (default under build/traffic/)")
     parser.add_argument("--json", type=Path, help="write the totals and the switches here")
     return parser
+
+
+def _header(text: str) -> tuple[str, str]:
+    name, colon, value = text.partition(":")
+    if not (name and colon):
+        raise argparse.ArgumentTypeError(f"{text!r}: a header is `Name: value`")
+    return name, value.strip()
 
 
 def summary(answers: Answers) -> dict[str, object]:
@@ -379,6 +393,7 @@ def main() -> None:
             keep_alive=options.keep_alive,
             timeout=options.timeout,
             answer=options.answer,
+            headers=dict(options.header),
         )
     except LoadError as error:
         parser.error(str(error))

@@ -21,9 +21,10 @@ def cli() -> None:
 
 @cli.command()
 @click.option("--control-plane-only", is_flag=True, help="API server and controllers only: fast, but runs no pods.")
-def up(*, control_plane_only: bool) -> None:
+@click.option("--gateway", "with_gateway", is_flag=True, help="Also a Gateway for HTTPRoutes: Contour and Envoy.")
+def up(*, control_plane_only: bool, with_gateway: bool) -> None:
     """Start or repair the cluster; builds it the first time."""
-    Cluster().up(control_plane_only=control_plane_only)
+    Cluster().up(control_plane_only=control_plane_only, with_gateway=with_gateway)
 
 
 @cli.command()
@@ -46,6 +47,8 @@ def status(*, as_json: bool) -> None:
         table.add_row("API server", f"{found.url}, {'ready' if found.api_ready else '[red]not ready[/]'}")
         table.add_row("node", f"{'Ready' if found.node_ready else '[red]not Ready[/]'}, {found.kubernetes or '?'}")
         table.add_row("pods", f"{found.pods_running} of {found.pods} running")
+        if found.gateway:
+            table.add_row("Gateway", found.gateway)
         table.add_row("kubeconfig", found.kubeconfig)
         Console(highlight=False).print(table)
     sys.exit(0 if found.healthy else 1)

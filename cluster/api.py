@@ -1,4 +1,4 @@
-"""The few questions that the cluster's own start and status ask of its API server."""
+"""The few questions that the cluster's own start and status ask of its programs, and the objects that it makes."""
 
 from __future__ import annotations
 
@@ -9,11 +9,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cluster import layout
+from cluster.errors import ObjectError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 _SECONDS = 5.0
+_APPLIED = {"Content-Type": "application/apply-patch+yaml"}
+
+
+def answer(port: int, path: str) -> bytes | None:
+    """The body that a program on loopback answers; None where it does not answer or answers with an error."""
+    return _get(http.client.HTTPConnection("127.0.0.1", port, timeout=_SECONDS), path)
 
 
 @dataclass(frozen=True)
@@ -26,18 +33,21 @@ class Api:
         """The body of the answer; None where the server does not answer or answers with an error."""
         if not (self.certificates / "admin.crt").exists():
             return None
-        context = ssl.create_default_context(cafile=self.certificates / "ca.crt")
-        context.load_cert_chain(self.certificates / "admin.crt", self.certificates / "admin.key")
-        connection = http.client.HTTPSConnection("127.0.0.1", layout.API_PORT, context=context, timeout=_SECONDS)
+        return _get(self._connection(), path)
+
+    def apply(self, path: str, document: str) -> None:
+        """Make the object at that path what a document in YAML says, whoever wrote it before (server-side apply).
+
+        Raises:
+            ObjectError: the server does not answer or refuses it.
+        """
+        query = "?fieldManager=cutover-cluster&force=true"
         try:
-            connection.request("GET", path)
-            response = connection.getresponse()
-            body = response.read()
-        except (OSError, http.client.HTTPException):
-            return None
-        finally:
-            connection.close()
-        return body if response.status == http.client.OK else None
+            status, body = _ask(self._connection(), "PATCH", path + query, document.encode(), _APPLIED)
+        except (OSError, http.client.HTTPException) as error:
+            raise ObjectError(path, str(error)) from error
+        if status not in {http.client.OK, http.client.CREATED}:
+            raise ObjectError(path, body.decode(errors="replace"))
 
     def objects(self, path: str) -> list[dict[str, Any]]:
         """The items of a list; none where the server does not answer."""
@@ -55,3 +65,26 @@ class Api:
             for node in self.objects("/api/v1/nodes")
             for condition in node["status"].get("conditions", ())
         )
+
+    def _connection(self) -> http.client.HTTPConnection:
+        context = ssl.create_default_context(cafile=self.certificates / "ca.crt")
+        context.load_cert_chain(self.certificates / "admin.crt", self.certificates / "admin.key")
+        return http.client.HTTPSConnection("127.0.0.1", layout.API_PORT, context=context, timeout=_SECONDS)
+
+
+def _get(connection: http.client.HTTPConnection, path: str) -> bytes | None:
+    try:
+        status, body = _ask(connection, "GET", path)
+    except (OSError, http.client.HTTPException):
+        return None
+    return body if status == http.client.OK else None
+
+
+def _ask(connection: http.client.HTTPConnection, *request: Any) -> tuple[int, bytes]:
+    """Send a request over a connection that is then closed; status and body of the answer."""
+    try:
+        connection.request(*request)
+        response = connection.getresponse()
+        return response.status, response.read()
+    finally:
+        connection.close()

@@ -43,7 +43,7 @@ class Build:
         variables: Go string variables set at link time; `{version}`, `{major}` and `{minor}` are filled in.
         expected: roughly how long it takes from nothing on two cores, in words.
         tags: versions to link it as, one link each; none: once, as the version that go.mod requires.
-        assets: files of the Go module that are kept beside the programs.
+        assets: files that are kept beside the programs: of the Go module, or as `<module>//<path>` of another one.
         home: the folder that `module` is in.
     """
 
@@ -100,9 +100,11 @@ class Build:
             for version in self.versions:
                 self._compile(version, Path(part, "done", version), console)
             for asset in self.assets:
-                kept = Path(part, "done", asset)
+                module, _, path = asset.rpartition("//")
+                kept = Path(part, "done", path)
                 kept.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(Path(self._go("list", "-m", "-f", "{{.Dir}}", self.requirement).strip(), asset), kept)
+                source = self._go("list", "-m", "-f", "{{.Dir}}", module or self.requirement).strip()
+                shutil.copyfile(Path(source, path), kept)
             Path(part, "done").rename(folder)
             console.print(f"built {self.module} in {time.monotonic() - started:.0f} s")
 
@@ -149,7 +151,7 @@ class Build:
             )
         except FileNotFoundError as error:
             raise BuildError(
-                "there is no `go` on the PATH; install Go 1.25 or newer: https://go.dev/doc/install"
+                "there is no `go` on the PATH; install Go 1.26 or newer: https://go.dev/doc/install"
             ) from error
         except subprocess.CalledProcessError as error:
             raise BuildError(f"`go {' '.join(arguments)}` failed in {self._source}:\n{error.stderr}") from error

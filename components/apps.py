@@ -64,16 +64,22 @@ class App(pulumi.ComponentResource):
             self._resource(color.service)
             self._resource(color.disruption_budget)
             self._config_maps[color.color] = [self._resource(manifest) for manifest in color.config_maps]
+        if self.plan.baseline:
+            self._resource(self.plan.baseline.service)
+            for manifest in self.plan.baseline.config_maps:
+                self._resource(manifest)
         config_maps = [item for items in self._config_maps.values() for item in items]
         # one that has run is never changed: a change of its spec would run it again
         return [self._resource(job, config_maps, ignore_changes=["spec"]) for job in self.plan.migrations]
 
     def grow(self, after: After) -> list[KubernetesObject]:
         """Register the Deployments that take or will take live traffic."""
-        return [self._deployment(color, after) for color in self._colors if color.role is not Role.IDLE]
+        grown = [self._deployment(color, after) for color in self._colors if color.role is not Role.IDLE]
+        baseline = self.plan.baseline
+        return [*grown, self._resource(baseline.deployment, after)] if baseline and baseline.replicas else grown
 
-    def move(self, after: After) -> KubernetesObject:
-        """Register the live Service: the write that moves traffic."""
+    def move(self, after: After) -> list[KubernetesObject]:
+        """Register what moves traffic by being written: the routes, and the live Service."""
         begin = 0.0
 
         def move(_: ResourceHookArgs) -> None:
@@ -82,14 +88,17 @@ class App(pulumi.ComponentResource):
 
         def moved(_: ResourceHookArgs) -> None:
             cluster.was_away |= bool(begin) and time.monotonic() - begin > SLOW_SECONDS
-            self._note(None, f"{self.plan.name}: the live Service is on {self.plan.active.color}")
+            what = "the route" if self.plan.routes else "the live Service"
+            self._note(None, f"{self.plan.name}: {what} is on {self.plan.active.color}")
 
         cluster = self.checks.cluster
         before, done = ResourceHook(f"{self.plan.name}-move", move), ResourceHook(f"{self.plan.name}-moved", moved)
         told = ResourceHookBinding(before_update=[before], after_create=[done], after_update=[done])
-        live = self._written[None] = self._resource(self.plan.live_service, after, hooks=told)
-        self.outputs = _outputs(live, self.plan, self.checks.cluster)
-        return live
+        mover, *others = [*self.plan.routes, self.plan.live_service]
+        first = self._written[None] = self._resource(mover, after, hooks=told)
+        movers = [first, *(self._resource(other, after) for other in others)]
+        self.outputs = _outputs(first, movers[-1], self.plan, self.checks.cluster)
+        return movers
 
     def settle(self, after: After) -> list[KubernetesObject]:
         """Register what follows traffic: the preview Service, the autoscalers, the Deployment of an idle color."""
@@ -98,6 +107,8 @@ class App(pulumi.ComponentResource):
             if color.autoscaler:
                 self._resource(color.autoscaler, after)
         self.register_outputs(self.outputs)
+        if self.plan.baseline and not self.plan.baseline.replicas:
+            self._resource(self.plan.baseline.deployment, after)
         return [self._deployment(color, after) for color in self._colors if color.role is Role.IDLE]
 
     @property
@@ -154,19 +165,23 @@ def _left_alone(color: ColorPlan) -> list[str]:
     return [*(["spec.replicas"] if color.autoscaler else []), *(["spec.template"] if color.kept else [])]
 
 
-def _outputs(live: Any, plan: AppPlan, cluster: Cluster) -> dict[str, Any]:
-    """What the live Service says of itself: the position that the last move wrote, never what config wishes."""
-    written = live.metadata["annotations"]
+def _outputs(
+    mover: KubernetesObject, live_service: KubernetesObject, plan: AppPlan, cluster: Cluster
+) -> dict[str, Any]:
+    """What the object that moves traffic says of itself: the position that the last move wrote, no wish of config."""
+    written = mover.metadata["annotations"]
     return {
         "activeColor": written[ACTIVE],
         "imageTag": Output.json_loads(written[TAGS]),
         "otherShare": written[SHARE],
-        "url": _url(live, plan, cluster),
+        "url": _url(live_service, plan, cluster),
         "previewUrl": f"http://{plan.name}-preview.{plan.namespace}.svc:{plan.port}",
     }
 
 
-def _url(live: Any, plan: AppPlan, cluster: Cluster) -> pulumi.Input[str]:
+def _url(live: KubernetesObject, plan: AppPlan, cluster: Cluster) -> pulumi.Input[str]:
+    if plan.host:
+        return f"http://{plan.host}"
     spec = plan.live_service["spec"]
     match spec["type"]:
         case "NodePort":

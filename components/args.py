@@ -88,6 +88,7 @@ class AppArgs(PodArgs, total=False):
     idleReplicas: int
     replicas: int
     autoscaling: AutoscalingArgs
+    router: Mapping[str, Any]
     expose: ExposeArgs
     minReadySeconds: int
     progressDeadlineSeconds: int
@@ -95,6 +96,7 @@ class AppArgs(PodArgs, total=False):
     drainSeconds: int
     recycle: bool
     gate: Mapping[str, Any]
+    baseline: bool
     migration: Mapping[str, Any]
     inPlace: str
     force: str

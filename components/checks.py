@@ -9,6 +9,7 @@ What a check must remember of a color is in memory.py.
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -23,7 +24,7 @@ from components.gates.gate import Judge
 from components.jobs import wait_until_ended
 from components.kube import Cluster
 from components.memory import Memory, Traffic, Verdict, has_served, notes_on
-from components.plan import SOURCE, AppPlan, ColorPlan, Component, Manifest
+from components.plan import SOURCE, AppPlan, ColorPlan, Manifest
 from components.pod import digest
 from components.readiness import Progress, look, wait_until_ready
 
@@ -66,7 +67,7 @@ class Checks:
         for color in self.plan.colors.values():
             if color.migration and not await self._has_served(color):
                 await self._migrated(color, color.migration, live)
-        if self.plan.component is Component.CANARY and live is not None:
+        if self.plan.splits_by_pods and live is not None:
             await self._may_grow(self.plan.colors[live.other], live)
 
     async def ready_to_serve(self) -> None:
@@ -80,12 +81,15 @@ class Checks:
         """
         live = await traffic.live_color(self.cluster, self.plan)
         serving = [color for color in self.plan.colors.values() if color.role is not Role.IDLE]
-        await asyncio.gather(*(self._ready_to_serve(color, live) for color in serving))
-        if self.plan.component is Component.BLUE_GREEN and live not in {None, self.plan.active.color}:
+        await asyncio.gather(*(self._ready_to_serve(color, live) for color in serving), self._baseline_ready())
+        if not self.plan.splits_by_pods and live not in {None, self.plan.active.color}:
             await self._pass_gate(self.plan.active)
-        memory = await self._memory(self.plan.active)
-        if not memory.live:
-            await self._remember(self.plan.active, replace(memory, live=Traffic.EXPECTED))
+        if self.plan.routes:
+            await self._may_take(self.plan.other)
+        for color in serving if self.plan.routes else [self.plan.active]:
+            memory = await self._memory(color)
+            if not memory.live:
+                await self._remember(color, replace(memory, live=Traffic.EXPECTED))
 
     async def moved(self) -> None:
         """See that traffic has moved, then let the color that it left end its connections.
@@ -102,11 +106,12 @@ class Checks:
             begin = clock()
             await traffic.see_arrived(self.cluster, self.plan)
             self.note(None, f"traffic seen on {active.color}, {clock() - begin:.1f} s after it was moved")
-        if self.plan.component is Component.BLUE_GREEN:
+        await traffic.see_routed(self.cluster, self.plan)
+        if not self.plan.splits_by_pods:
             await traffic.see_left(self.cluster, self.plan)
         left = await self._memory(other)
         if not arrived:
-            if self.plan.component is Component.CANARY and left.live:
+            if self.plan.splits_by_pods and left.live:
                 await self._pass_gate(active)
             await self._remember(active, (await self._memory(active)).serving(self._template(active)))
         if other.role is Role.IDLE and left.live:
@@ -128,7 +133,7 @@ class Checks:
             await self._warn_if_ill(other)
         else:
             await self._wait(other)
-        if self.plan.component is Component.CANARY:
+        if self.plan.splits_by_pods:
             await traffic.see_left(self.cluster, self.plan)
 
     async def is_live(self, color: ColorPlan) -> bool:
@@ -165,6 +170,14 @@ class Checks:
         present = (deployment.spec.replicas if deployment and deployment.spec is not None else None) or 0
         same = notes_on(deployment).get(SOURCE) == canary.deployment["metadata"]["annotations"][SOURCE]
         if 0 < present < await self._needed(canary, live) and same:
+            await self._pass_gate(canary)
+
+    async def _may_take(self, canary: ColorPlan) -> None:
+        """Judge a canary before a route gives it a share, or more than it has, or when its template has changed."""
+        verdict = (await self._memory(canary)).verdict
+        judged = verdict and verdict.passed and verdict.template == self._template(canary)
+        present = await traffic.routed_weight(self.cluster, self.plan, canary.color)
+        if self.plan.weight > (present if judged else 0):
             await self._pass_gate(canary)
 
     async def _pass_gate(self, color: ColorPlan) -> None:
@@ -204,18 +217,38 @@ class Checks:
         else:
             await traffic.await_endpoints(self.cluster, self.plan, color, await self._wait(color))
 
+    async def _baseline_ready(self) -> None:
+        """See the pods of the live version that stand beside a canary ready; each comes with the same template."""
+        baseline = self.plan.baseline
+        if baseline and baseline.replicas:
+            seconds = self.plan.progress_deadline_seconds
+            await wait_until_ready(
+                self.cluster,
+                self.plan.name,
+                baseline.name,
+                baseline.labels,
+                seconds=seconds,
+                say=lambda text: self.say(None, f"baseline: {text}"),
+            )
+
     async def _needed(self, color: ColorPlan, live: Color | None) -> int:
-        """Return the size a color needs to take the traffic; under an HPA, what the live color has now."""
-        if not color.autoscaler or color.role is not Role.ACTIVE or live is None:
+        """Return the size a color needs to take its traffic; under an HPA, its share of what the live color has now."""
+        if not color.autoscaler or color.role is Role.IDLE or live is None:
             return color.replicas
-        return max(color.replicas, await traffic.ready_endpoints(self.cluster, self.plan.colors[color.color.other]))
+        now = await traffic.ready_endpoints(self.cluster, self.plan.colors[color.color.other])
+        share = 100 if color.role is Role.ACTIVE else self.plan.weight
+        return max(color.replicas, math.ceil(now * share / 100))
 
     async def _empty(self, color: ColorPlan, served: str | None) -> None:
-        """Let connections to a color's pods end before its pods do; a CanaryApp's Service selects them to their end."""
-        if self.plan.component is not Component.BLUE_GREEN:
+        """Let connections to a color's pods end before its pods do.
+
+        A live Service that splits by pods selects them to their end. With a router nobody has a connection to a pod
+        that outlives a request, so that nothing is left to end by ending pods.
+        """
+        if self.plan.splits_by_pods:
             return
         size = await self.cluster.size(color.name) or 0
-        recycled = self.plan.recycle and color.replicas > 0
+        recycled = self.plan.recycle and color.replicas > 0 and not self.plan.routes
         if not (recycled or size > color.replicas or served != self._template(color)):
             return
         # endpoints say what nodes are to do; after an outage they may be long in doing it

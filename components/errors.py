@@ -16,7 +16,8 @@
         ├── NoEndpointsError         a color has too few ready endpoints to take traffic
         ├── GateFailedError          a color did not pass its gate, now or the last time
         ├── GateInconclusiveError    a gate could not be asked, or had no answer
-        └── NotSeenError             traffic was not seen to have moved
+        ├── NotSeenError             traffic was not seen to have moved
+        └── RouteNotTakenError       a router has not taken a route that was written
 
 Every error carries its facts as attributes; its text names the object, the reason, the state and what to type next.
 """
@@ -242,6 +243,18 @@ class NotSeenError(StoppedError):
             f"{found}. The other color is left whole. See `kubectl get endpointslices -l "
             f"kubernetes.io/service-name={app}`. If somebody moved it by hand, `pulumi up --refresh` takes it back and "
             f"`pulumi config set activeColor {color.other} && pulumi up` follows."
+        )
+
+
+class RouteNotTakenError(StoppedError):
+    """A route was written, but its router does not act on it; `trouble` says why."""
+
+    def __init__(self, app: str, kind: str, name: str, *, trouble: str, seconds: float) -> None:
+        self.app, self.kind, self.name, self.trouble, self.seconds = app, kind, name, trouble, seconds
+        super().__init__(
+            f"{app}: {kind} {name} was written, and {seconds:.0f} s later it was not in effect: {trouble}. Until then "
+            "traffic goes where it went before; both colors are left whole. Put right what it names, under "
+            f"apps.{app}.router or in the cluster, then run `pulumi up` again."
         )
 
 

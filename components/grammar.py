@@ -205,6 +205,21 @@ class ImageName(Text):
         return bare if re.fullmatch(self.pattern, bare) else self.example
 
 
+@dataclass(frozen=True)
+class Written(Allowed):
+    """A map that is passed on as it is written."""
+
+    words: str
+
+    def read(self, value: Any) -> dict[str, Any]:
+        if isinstance(value, dict):
+            return value
+        raise ValueError
+
+    def suggest(self, value: Any) -> str:  # noqa: ARG002
+        return "{}"
+
+
 def quantity(text: str) -> Decimal:
     """The number that a Kubernetes quantity stands for: `quantity("250m") == Decimal("0.25")`."""
     number, suffix = re.fullmatch(r"([0-9.]+)(.*)", text).groups()  # type: ignore[union-attr]
@@ -360,6 +375,15 @@ Pattern: TypeAlias = Annotated[str, RegularExpression("a regular expression", ex
 HeaderValue: TypeAlias = Annotated[
     str, Text("the value of a header, of ASCII characters", r"[\x20-\x7e\t]*", 8192, "<value>", from_boolean=True)
 ]
-HeaderName: TypeAlias = Annotated[
-    str, Text("the name of a header (RFC 9110, 5.1)", r"[!#$%&'*+.^_`|~A-Za-z0-9-]+", 256, "<header>")
+_NAME_OF_FIELD = r"[!#$%&'*+.^_`|~A-Za-z0-9-]+"
+CookieName: TypeAlias = Annotated[str, Text("the name of a cookie (RFC 6265, 4.1.1)", _NAME_OF_FIELD, 256, "<cookie>")]
+CookieValue: TypeAlias = Annotated[
+    str,
+    Text("the value of a cookie (RFC 6265, 4.1.1)", r"[!#-+\--:<-\[\]-~]*", 4096, "<value>", from_boolean=True),
 ]
+HostName: TypeAlias = Annotated[str, Text("a host name, or `*.` and one", rf"(\*\.)?{_DNS_NAME}", 253, "<host>")]
+Duration: TypeAlias = Annotated[
+    str, Text("a duration such as 10s, 500ms, 1m (Gateway API, GEP-2257)", r"([0-9]{1,5}(h|m|s|ms)){1,4}", 24, "10s")
+]
+Rule: TypeAlias = Annotated[dict[str, Any], Written("a rule, as the router writes it; the API server checks it")]
+HeaderName: TypeAlias = Annotated[str, Text("the name of a header (RFC 9110, 5.1)", _NAME_OF_FIELD, 256, "<header>")]

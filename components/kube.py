@@ -22,6 +22,7 @@ from lightkube import ApiError, AsyncClient, KubeConfig
 from lightkube.core.exceptions import ConfigError as KubeConfigError
 from lightkube.core.resource import NamespacedResource
 from lightkube.core.resource_registry import resource_registry
+from lightkube.generic_resource import create_namespaced_resource
 from lightkube.models.autoscaling_v1 import ScaleSpec
 from lightkube.resources.apps_v1 import Deployment, DeploymentScale, ReplicaSet
 from lightkube.resources.batch_v1 import Job
@@ -41,7 +42,10 @@ REQUEST_SECONDS = 10.0
 Answer = TypeVar("Answer")
 Kind = TypeVar("Kind", bound=NamespacedResource)
 
-_KINDS: Mapping[str, type[Deployment | Service]] = {"Deployment": Deployment, "Service": Service}
+_ROUTES = (
+    create_namespaced_resource("gateway.networking.k8s.io", "v1", "HTTPRoute", "httproutes"),
+    create_namespaced_resource("networking.istio.io", "v1", "VirtualService", "virtualservices"),
+)
 
 
 @dataclass(frozen=True)
@@ -107,11 +111,11 @@ class Cluster:
         host = httpx2.URL(self._config.cluster.server).host
         return host if host in {"127.0.0.1", "localhost", "::1"} else "<any node>"
 
-    async def labels(self, api_version: str, kind: str, name: str) -> Mapping[str, str] | None:
-        """Return the labels of an object of any kind; None when it is not there."""
-        model: Any = resource_registry.load(api_version, kind)
-        found = await self._find(lambda: self._client.get(model, name))
-        return None if found is None else (found.metadata and found.metadata.labels) or {}
+    async def find(self, manifest: Mapping[str, Any]) -> dict[str, Any] | None:
+        """Return the object of a manifest's kind and name as the cluster has it; None when it is not there."""
+        model: Any = resource_registry.load(manifest["apiVersion"], manifest["kind"])
+        found = await self._find(lambda: self._client.get(model, manifest["metadata"]["name"]))
+        return None if found is None else {**found.to_dict(), "kind": manifest["kind"]}
 
     async def service(self, name: str) -> Service | None:
         return await self._find(lambda: self._client.get(Service, name))
@@ -119,16 +123,16 @@ class Cluster:
     async def deployment(self, name: str) -> Deployment | None:
         return await self._find(lambda: self._client.get(Deployment, name))
 
-    async def verify(self, kind: str, name: str, uid: str) -> None:
-        """Make sure that a Deployment or a Service is the very object that Pulumi has.
+    async def verify(self, manifest: Mapping[str, Any], uid: str) -> None:
+        """Make sure that an object is the very one that Pulumi has.
 
         Raises:
             WrongClusterError: it is another one, or not there.
         """
-        found = await self._find(lambda: self._client.get(_KINDS[kind], name))
-        found_uid = found.metadata.uid if found and found.metadata else None
+        found = await self.find(manifest)
+        found_uid: str | None = found["metadata"]["uid"] if found else None
         if found_uid != uid:
-            raise WrongClusterError(name, self.context, expected=uid, found=found_uid)
+            raise WrongClusterError(manifest["metadata"]["name"], self.context, expected=uid, found=found_uid)
 
     async def namespaces(self, stack: str) -> list[str]:
         """Return the namespaces that a stack has made; none where we may not look for them."""

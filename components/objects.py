@@ -63,6 +63,11 @@ def live_service(meta: Manifest, app: App, selector: Mapping[str, str]) -> Manif
     )
 
 
+def route_metadata(meta: Manifest) -> Manifest:
+    """Metadata of what a router reads; the release itself sees whether it is in effect."""
+    return {**meta, "annotations": {**meta["annotations"], **_SKIP_AWAIT, **_PATCH_FORCE}}
+
+
 def _service(
     meta: Manifest, app: App, selector: Mapping[str, str], kind: ServiceType, *, node_port: int | None
 ) -> Manifest:

@@ -73,10 +73,32 @@ class ColorPlan:
 
 
 @dataclass(frozen=True)
+class BaselinePlan:
+    """Pods of the live version beside a canary, as many and with as much traffic, for metrics to compare it with."""
+
+    replicas: int
+    deployment: Manifest
+    service: Manifest
+    config_maps: tuple[Manifest, ...]
+
+    @property
+    def name(self) -> str:
+        name: str = self.deployment["metadata"]["name"]
+        return name
+
+    @property
+    def labels(self) -> dict[str, str]:
+        labels: dict[str, str] = self.deployment["spec"]["selector"]["matchLabels"]
+        return labels
+
+
+@dataclass(frozen=True)
 class AppPlan:
     """One app: its two colors and the Services that carry its traffic.
 
-    `share` is the other color's, as text; `gate_hash` names what the gate asks.
+    `share` is the other color's, as text, and `weight` in percent where a router splits; `routes` are the router's
+    objects, of which the first one moves traffic, and `host` the name that they are for; `gate_hash` names what the
+    gate asks.
     """
 
     name: str
@@ -93,8 +115,22 @@ class AppPlan:
     in_place: str | None
     force: str | None
     coupled: bool
+    routes: tuple[Manifest, ...] = ()
+    weight: int = 0
+    host: str | None = None
+    baseline: BaselinePlan | None = None
     gate: Gate | None = None
     gate_hash: str = ""
+
+    @property
+    def mover(self) -> Manifest:
+        """The object whose writing moves traffic, and which says where it is."""
+        return self.routes[0] if self.routes else self.live_service
+
+    @property
+    def splits_by_pods(self) -> bool:
+        """Whether every ready pod of either color takes a share of the live traffic, as it is ready."""
+        return self.component is Component.CANARY and not self.routes
 
     @property
     def port(self) -> int:

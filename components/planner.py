@@ -23,13 +23,19 @@ from components.plan import (
     TAG,
     TAGS,
     AppPlan,
+    BaselinePlan,
     ColorPlan,
     Component,
     Manifest,
     StackPlan,
 )
 from components.position import Position, position
+from components.routers import router
+from components.routers.split import Split
 from components.schema import App, Config, Pod, Settings
+
+BASELINE = "baseline"
+"""Where a color's name stands in labels and names, for the pods beside a canary."""
 
 _MANAGED_BY: Mapping[str, str] = {"app.kubernetes.io/managed-by": "cutover"}
 
@@ -75,7 +81,10 @@ class _Planner:
     def plan(self) -> AppPlan:
         active, other = self.where.active, self.where.active.other
         other_role, other_size = self._of_other()
-        share = f"{other_size}/{self.app.size + other_size}" if other_role is Role.CANARY else "0%"
+        weight = self.where.canary_weight if self.app.router and other_role is Role.CANARY else 0
+        by_pods = other_role is Role.CANARY and not self.app.router
+        beside = other_size if self.app.baseline else 0
+        share = f"{other_size}/{self.app.size + other_size + beside}" if by_pods else f"{weight}%"
         return AppPlan(
             name=self.name,
             namespace=self.namespace,
@@ -87,6 +96,10 @@ class _Planner:
                 self._metadata(f"{self.name}-preview"), self.app, self._selector(other), forced=True
             ),
             share=share,
+            routes=self._routes(share, weight, canary=other_role is Role.CANARY),
+            weight=weight,
+            baseline=self._baseline(other_size if other_role is Role.CANARY else 0) if self.app.baseline else None,
+            host=router.host(self.app.router) if self.app.router else None,
             drain_seconds=self.app.drain_seconds,
             recycle=self.app.recycle,
             progress_deadline_seconds=self.app.progress_deadline_seconds,
@@ -101,11 +114,13 @@ class _Planner:
         """What the position makes of the other color, and how many pods that is.
 
         Without a router every ready pod behind a CanaryApp's live Service takes traffic, so its other color has the
-        canary's pods and no more. An idle color that runs what the live one runs has none: there is nothing to test
-        and nothing to return to.
+        canary's pods and no more; with one it has idle pods where `idleReplicas` says so. An idle color that runs what
+        the live one runs has none: there is nothing to test and nothing to return to.
         """
         if self.app.component is Component.CANARY:
-            return (Role.CANARY if self.where.canary_replicas else Role.IDLE), self.where.canary_replicas
+            idle = (self.where.idle_replicas or 0) if self.app.router else 0
+            canary = self.where.canary_replicas
+            return (Role.CANARY, canary) if canary else (Role.IDLE, idle)
         if self._template_hash(Color.BLUE) == self._template_hash(Color.GREEN):
             return Role.IDLE, 0
         return Role.IDLE, self.app.size if self.where.idle_replicas is None else self.where.idle_replicas
@@ -131,6 +146,18 @@ class _Planner:
             migration=self._migration(color, tag),
         )
 
+    def _baseline(self, size: int) -> BaselinePlan:
+        """The live version once more, in pods of their own; without a canary there are none of them."""
+        active, name, selector = self.where.active, f"{self.name}-{BASELINE}", self._selector(BASELINE)
+        config = self.app.pod(active).config
+        template = self._template(active, BASELINE)
+        return BaselinePlan(
+            replicas=size,
+            deployment=objects.deployment(self._metadata(name, color=BASELINE), self.app, selector, template, size),
+            service=objects.inner_service(self._metadata(name, color=BASELINE), self.app, selector),
+            config_maps=(self._config_map(BASELINE, config),) if config else (),
+        )
+
     def _autoscaler(self, color: Color, role: Role, size: int) -> Manifest | None:
         if not self.app.autoscaling:
             return None
@@ -139,8 +166,8 @@ class _Planner:
         meta = self._metadata(name, color=color)
         return objects.autoscaler(meta, self.app.autoscaling, deployment=name, least=least, may_shrink=may_shrink)
 
-    def _config_map(self, color: Color, config: Config) -> Manifest:
-        name = pod.config_map_name(self.name, str(color), config)
+    def _config_map(self, color: str, config: Config) -> Manifest:
+        name = pod.config_map_name(self.name, color, config)
         return objects.config_map(self._metadata(name, color=color), config)
 
     def _migration(self, color: Color, tag: str) -> Manifest | None:
@@ -152,11 +179,30 @@ class _Planner:
         template = pod.migration_template(self._template(color, str(color)), settings)
         return objects.job(self._metadata(name), template, seconds=settings.deadline_seconds, retries=settings.retries)
 
-    def _live_service(self, share: str) -> Manifest:
+    def _told(self, share: str) -> dict[str, str]:
+        """What the objects that move traffic say of where it is."""
         tags = {str(color): self.where.tags.of(color) for color in Color}
-        told = {ACTIVE: str(self.where.active), TAGS: json.dumps(tags, separators=(",", ":")), SHARE: share}
-        selector = {"app": self.name} if self.app.component is Component.CANARY else self._selector(self.where.active)
-        return objects.live_service(self._metadata(self.name, told), self.app, selector)
+        return {ACTIVE: str(self.where.active), TAGS: json.dumps(tags, separators=(",", ":")), SHARE: share}
+
+    def _live_service(self, share: str) -> Manifest:
+        by_pods = self.app.component is Component.CANARY and not self.app.router
+        selector = {"app": self.name} if by_pods else self._selector(self.where.active)
+        return objects.live_service(self._metadata(self.name, self._told(share)), self.app, selector)
+
+    def _routes(self, share: str, weight: int, *, canary: bool) -> tuple[Manifest, ...]:
+        if not self.app.router:
+            return ()
+        split = Split(
+            active=self.where.active,
+            weight=weight,
+            canary=canary,
+            services={color: f"{self.name}-{color}" for color in Color},
+            versions={color: self._template_hash(color) for color in Color},
+            port=self.app.expose.port,
+            baseline=f"{self.name}-{BASELINE}" if self.app.baseline and weight else None,
+        )
+        meta = objects.route_metadata(self._metadata(self.name, self._told(share)))
+        return tuple(router.routes(meta, self.app.router, split))
 
     def _template(self, color: Color, written_as: str) -> Manifest:
         """A color's pod template, with `written_as` wherever the color's name goes."""
@@ -178,12 +224,10 @@ class _Planner:
         said = self.app.pod(color).model_dump(mode="json", include=set(Pod.model_fields), exclude_unset=True)
         return pod.digest([self.where.tags.of(color), said, self.app.colors.of(color).pod_template])
 
-    def _selector(self, color: Color) -> dict[str, str]:
+    def _selector(self, color: str) -> dict[str, str]:
         return {"app": self.name, "color": str(color)}
 
-    def _metadata(
-        self, name: str, annotations: Mapping[str, str] | None = None, color: Color | None = None
-    ) -> Manifest:
+    def _metadata(self, name: str, annotations: Mapping[str, str] | None = None, color: str | None = None) -> Manifest:
         labels = {
             **self.stack_labels,
             "cutover/component": str(self.app.component),

@@ -15,6 +15,7 @@ class Position:
     active: Color
     tags: Tags
     canary_replicas: int
+    canary_weight: int
     idle_replicas: int | None
     coupled: bool
 
@@ -32,6 +33,7 @@ def position(app: App, settings: Settings) -> Position:
         active=app.active_color or settings.active_color,
         tags=tags,
         canary_replicas=settings.canary_replicas if app.canary_replicas is None else app.canary_replicas,
+        canary_weight=settings.canary_weight if app.canary_weight is None else app.canary_weight,
         idle_replicas=settings.idle_replicas if app.idle_replicas is None else app.idle_replicas,
         coupled=all(getattr(app, key) is None for key in PositionKeys.model_fields),
     )

@@ -28,9 +28,6 @@ from components.kube import Cluster
 from components.plan import StackPlan
 from components.resource import KubernetesObject
 
-VERIFIED = ("Deployment", "Service")
-"""Kinds of which the cluster must hold the very object that Pulumi has."""
-
 
 class Release:
     """Every app of a stack.
@@ -62,7 +59,7 @@ def roll_out(apps: Sequence[App]) -> None:
     prepared = _when(Checks.prepared, apps, [job for app in apps for job in app.prepare()])
     grown = [deployment for app in apps for deployment in app.grow(prepared)]
     ready = _when(Checks.ready_to_serve, apps, grown)
-    live = [app.move(ready) for app in apps]
+    live = [mover for app in apps for mover in app.move(ready)]
     moved = _when(Checks.moved, apps, live)
     idle = [deployment for app in apps for deployment in app.settle(moved)]
     _when(Checks.settled, apps, idle)
@@ -85,8 +82,8 @@ def _when(
         cluster = apps[0].checks.cluster
         try:
             for item, expected in zip(written, uids, strict=True):
-                if item.manifest["kind"] in VERIFIED:
-                    await cluster.verify(item.manifest["kind"], item.pulumi_resource_name, expected)
+                if item.manifest["kind"] != "Job":  # one that has ended may have been removed
+                    await cluster.verify(item.manifest, expected)
             await _all(check(app.checks) for app in apps)
         except CutoverError as error:
             raise pulumi.RunError(str(error)) from error

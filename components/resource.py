@@ -38,8 +38,9 @@ class KubernetesObject(pulumi.CustomResource):
 
         async def guard(_: ResourceHookArgs) -> None:
             try:
-                found = await cluster.labels(api_version, kind, name)
-                guards.check_ours(manifest, found, cluster.context)
+                found = await cluster.find(manifest)
+                labels = found and found["metadata"].get("labels", {})
+                guards.check_ours(manifest, labels, cluster.context)
             except CutoverError as error:
                 raise pulumi.RunError(str(error)) from error
 

@@ -12,15 +12,17 @@ from components.gates import rules as gate_rules
 from components.grammar import OWN_PREFIXES
 from components.plan import Component
 from components.problems import Path, Problem, remove, set_to, wrong
+from components.routers import rules as router_rules
 from components.schema import App, Settings
+
+MOST_BESIDE_BASELINE = 50
+"""Percent: a baseline gets as much as its canary."""
 
 
 def broken(settings: Settings, *, unread: bool = False) -> Iterator[Problem]:
     """Yield every rule that `settings` breaks; with apps `unread`, no rule that they may satisfy."""
     yield from _namespace(settings)
     yield from _node_ports(settings)
-    if settings.canary_weight:
-        yield _weight(("canaryWeight",), settings.canary_weight)
     if not unread:
         yield from _apps(settings)
     for name, app in settings.apps.items():
@@ -29,10 +31,19 @@ def broken(settings: Settings, *, unread: bool = False) -> Iterator[Problem]:
         yield from _own_position(path, app)
         yield from _sizes(path, app, settings)
         yield from _expose(path, app)
+        if app.baseline and not _has_canary(app):
+            reason = f"it stands beside a canary, and {name} is a BlueGreenApp, which has none"
+            yield wrong((*path, "baseline"), app.baseline, reason, remove((*path, "baseline")))
+        if app.router:
+            if app.router.nginx and app.baseline:
+                reason = "ingress-nginx splits between two, and has no third for it"
+                yield wrong((*path, "baseline"), app.baseline, reason, remove((*path, "baseline")))
+            yield from router_rules.broken((*path, "router"), app.router, canary=_has_canary(app))
+            yield from _weight(path, app, settings)
         yield from _deadlines(path, app)
         yield from pod_rules.broken(name, app, settings.pod_security)
         if app.gate:
-            yield from gate_rules.broken((*path, "gate"), app.gate)
+            yield from gate_rules.broken((*path, "gate"), app.gate, baseline=app.baseline)
 
 
 def names_clash(apps: Any) -> Iterator[Problem]:
@@ -40,14 +51,14 @@ def names_clash(apps: Any) -> Iterator[Problem]:
     if not isinstance(apps, Mapping):
         return
     for name in apps:
-        for suffix in ("blue", "green", "preview"):
+        for suffix in ("blue", "green", "preview", "canary", "baseline"):
             if f"{name}-{suffix}" in apps:
                 path = ("apps", f"{name}-{suffix}")
                 yield Problem(
                     path,
                     path[1],
-                    f"cannot be called so; app {name} names objects of its own {name}-blue, {name}-green and "
-                    f"{name}-preview",
+                    f"cannot be called so; app {name} names objects of its own {name}-blue, {name}-green, "
+                    f"{name}-preview, {name}-canary and {name}-baseline",
                     "rename one of the two in Pulumi.<stack>.yaml",
                 )
 
@@ -81,20 +92,26 @@ def _apps(settings: Settings) -> Iterator[Problem]:
     if settings.canary_replicas and Component.CANARY not in components:
         path, reason = ("canaryReplicas",), "no app is a CanaryApp, so none can have a canary"
         yield wrong(path, settings.canary_replicas, reason, set_to(path, "0"))
-    if settings.idle_replicas is not None and Component.BLUE_GREEN not in components:
+    if settings.canary_weight and not any(app.router and _has_canary(app) for app in settings.apps.values()):
+        yield wrong(("canaryWeight",), settings.canary_weight, _NO_SPLIT, set_to(("canaryWeight",), "0"))
+    if settings.idle_replicas is not None and not any(map(_has_idle, settings.apps.values())):
         path = ("idleReplicas",)
         yield wrong(path, settings.idle_replicas, _NO_IDLE, remove(path))
 
 
 _NO_IDLE = (
-    "it is the size of an idle color of a BlueGreenApp; every pod of a CanaryApp takes live traffic, so its other "
-    "color has canaryReplicas pods and no idle ones"
+    "it is the size of an idle color; without a router every pod of a CanaryApp takes live traffic, so its other color "
+    "has canaryReplicas pods and no idle ones"
 )
+_NO_SPLIT = "it needs a CanaryApp with a router, which splits by weight; without one it must be 0"
 
 
-def _weight(path: Path, weight: int) -> Problem:
-    reason = "it needs a router that splits by weight, and this version has none; without one it must be 0"
-    return wrong(path, weight, reason, set_to(path, "0"))
+def _has_canary(app: App) -> bool:
+    return app.component is Component.CANARY
+
+
+def _has_idle(app: App) -> bool:
+    return app.router is not None or not _has_canary(app)
 
 
 def _tags(app: App, settings: Settings) -> Iterator[Problem]:
@@ -104,15 +121,31 @@ def _tags(app: App, settings: Settings) -> Iterator[Problem]:
 
 
 def _own_position(path: Path, app: App) -> Iterator[Problem]:
-    if app.canary_weight:
-        yield _weight((*path, "canaryWeight"), app.canary_weight)
-    if app.canary_replicas and app.component is not Component.CANARY:
+    if app.canary_weight and not (app.router and _has_canary(app)):
+        key = (*path, "canaryWeight")
+        yield wrong(key, app.canary_weight, _NO_SPLIT, remove(key))
+    if app.canary_replicas and not _has_canary(app):
         key = (*path, "canaryReplicas")
         reason = f"{path[1]} is a {app.component}, and only a CanaryApp has a canary"
         yield wrong(key, app.canary_replicas, reason, remove(key))
-    if app.idle_replicas is not None and app.component is not Component.BLUE_GREEN:
+    if app.idle_replicas is not None and not _has_idle(app):
         key = (*path, "idleReplicas")
         yield wrong(key, app.idle_replicas, _NO_IDLE, remove(key))
+
+
+def _weight(path: Path, app: App, settings: Settings) -> Iterator[Problem]:
+    """A share needs pods to take it."""
+    weight = settings.canary_weight if app.canary_weight is None else app.canary_weight
+    replicas = settings.canary_replicas if app.canary_replicas is None else app.canary_replicas
+    if _has_canary(app) and weight and not replicas:
+        key = ("canaryWeight",) if app.canary_weight is None else (*path, "canaryWeight")
+        other = (app.active_color or settings.active_color).other
+        reason = f"canaryReplicas is 0, so that {path[1]} has no pod of {other} to take it"
+        yield wrong(key, weight, reason, set_to(key, "0"))
+    elif app.baseline and weight > MOST_BESIDE_BASELINE:
+        key = ("canaryWeight",) if app.canary_weight is None else (*path, "canaryWeight")
+        reason = f"the baseline of {path[1]} gets as much, so that it must be at most {MOST_BESIDE_BASELINE}"
+        yield wrong(key, weight, reason, set_to(key, str(MOST_BESIDE_BASELINE)))
 
 
 def _sizes(path: Path, app: App, settings: Settings) -> Iterator[Problem]:

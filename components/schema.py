@@ -51,6 +51,7 @@ from components.native import (
 )
 from components.plan import Component
 from components.problems import Path
+from components.routers.settings import Router
 
 DEFAULT_REPLICAS = 2
 
@@ -294,6 +295,8 @@ class App(Pod, PositionKeys):
     """The image without its tag."""
     replicas: Positive | None = None
     """Pods of the live color; default 2. With `autoscaling` it must not be set."""
+    router: Router | None = None
+    """What splits traffic by weight, so that no Service's selector carries it."""
     autoscaling: Autoscaling | None = None
     """Bounds for an autoscaler, instead of `replicas`."""
     expose: Expose = Expose()
@@ -316,6 +319,8 @@ class App(Pod, PositionKeys):
     """A Job that runs before a color grows, once for every tag."""
     force: Tag | None = None
     """A tag that may go live without its gate."""
+    baseline: Bool = False
+    """Whether as many pods of the live version stand beside a canary, with as much traffic, to be compared with."""
     colors: Colors = Colors()
     """Keys that only one color has."""
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from components.color import Color
-from components.errors import NoEndpointsError, NotSeenError
+from components.errors import NoEndpointsError, NotSeenError, RouteNotTakenError
 from components.kube import Cluster, names
-from components.plan import ACTIVE, AppPlan, ColorPlan
+from components.plan import ACTIVE, SHARE, AppPlan, ColorPlan
 from components.readiness import Say
+from components.routers import router
 
 SEEN_SECONDS = 30.0
 LATE_SECONDS = 90.0
@@ -24,10 +25,29 @@ POLL_SECONDS = 0.2
 
 
 async def live_color(cluster: Cluster, app: AppPlan) -> Color | None:
-    """Return the color that the live Service says is active; None before the first move."""
-    service = await cluster.service(app.name)
-    annotations = (service and service.metadata and service.metadata.annotations) or {}
-    return Color(annotations[ACTIVE]) if ACTIVE in annotations else None
+    """Return the color that the route, or else the live Service, says is active; None before the first move."""
+    told = await _told(cluster, app)
+    return Color(told[ACTIVE]) if ACTIVE in told else None
+
+
+async def routed_weight(cluster: Cluster, app: AppPlan, color: Color) -> int:
+    """Return the percent of the live traffic that a route gives a color; 0 where there is none."""
+    told = await _told(cluster, app)
+    share = told.get(SHARE, "")
+    if ACTIVE not in told or not share.endswith("%"):
+        return 0
+    weight = int(share.removesuffix("%"))
+    return 100 - weight if told[ACTIVE] == color else weight
+
+
+async def _told(cluster: Cluster, app: AppPlan) -> Mapping[str, str]:
+    """What the object that moved traffic last says of it; an app that has just got a router has no route yet."""
+    for mover in (app.mover, app.live_service):
+        found = await cluster.find(mover)
+        annotations: Mapping[str, str] = ((found or {}).get("metadata") or {}).get("annotations") or {}
+        if ACTIVE in annotations:
+            return annotations
+    return {}
 
 
 async def ready_endpoints(cluster: Cluster, color: ColorPlan) -> int:
@@ -69,6 +89,26 @@ async def see_left(cluster: Cluster, app: AppPlan) -> None:
         NotSeenError: they still do after as long.
     """
     await _see(cluster, app, lambda active, serving: serving <= active)
+
+
+async def see_routed(cluster: Cluster, app: AppPlan) -> None:
+    """Wait until the router has taken every route of the app.
+
+    Raises:
+        NotSeenError: it still has not after `SEEN_SECONDS`, or where the API server was away, `LATE_SECONDS`.
+    """
+    begin = _now()
+    for route in app.routes:
+        while True:
+            found = await cluster.find(route)
+            trouble = router.trouble(found) if found else "it is not there"
+            if trouble is None:
+                break
+            seconds = LATE_SECONDS if cluster.was_away else SEEN_SECONDS
+            if _now() >= begin + seconds:
+                name = route["metadata"]["name"]
+                raise RouteNotTakenError(app.name, route["kind"], name, trouble=trouble, seconds=seconds)
+            await asyncio.sleep(POLL_SECONDS)
 
 
 async def _see(cluster: Cluster, app: AppPlan, holds: Callable[[set[str], set[str]], bool]) -> None:

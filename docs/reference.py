@@ -15,6 +15,7 @@ from components.gates.settings import Gate, Migration, TestJob
 from components.grammar import Allowed
 from components.keys import Keys
 from components.native import Native
+from components.routers.settings import Router
 from components.schema import App, Colors, Pod, PositionKeys, Settings
 
 PAGE = Path(__file__).parent / "configuration.md"
@@ -49,13 +50,15 @@ An app may have these keys too, under `apps.<name>`. With one of its own it is *
 before or after the stack's other apps, and what it leaves open is the stack's. Apps without any move together: no
 traffic of any of them moves before all of them are ready.
 
-A CanaryApp has no idle pods: without a router every ready pod of either color takes its share of the live traffic, so
-`canaryReplicas` is the size of the other color, and `idleReplicas` on a CanaryApp is an error.
+Without a router a CanaryApp has no idle pods: every ready pod of either color takes its share of the live traffic, so
+`canaryReplicas` is the size of the other color, and `idleReplicas` is an error. With one, `canaryWeight` is the share
+of those pods, and an idle color has `idleReplicas` pods, by default none.
 """
 
 APP = """\
 `apps.<name>`; the name is lower-case letters, digits and `-`, first a letter, at most 40 characters. The app makes
-objects of the names `<name>`, `<name>-preview`, `<name>-blue` and `<name>-green`, so no other app may be called so.
+objects of the names `<name>`, `<name>-blue`, `<name>-green`, `<name>-preview`, `<name>-canary` and `<name>-baseline`,
+so no other app may be called so.
 """
 
 PODS = """\
@@ -114,6 +117,29 @@ A rate needs two scrapes in its window, so let the load last longer than two of 
 delay one. Without `or vector(0)` an app that has never answered 5xx has no such series, and the answer is empty.
 """
 
+ROUTER = """\
+With a router no selector carries traffic: the Services of the colors stay for life, and a route splits the requests
+between them, so that `canaryWeight` and `canaryReplicas` are apart. The name of the app's live Service still answers
+inside the cluster, with the active color. More in [routers](routers.md).
+
+```yaml
+config:
+  cutover:imageTag: {blue: 1.0.0, green: 1.1.0}
+  cutover:canaryReplicas: 2
+  cutover:canaryWeight: 5
+  cutover:apps:
+    api:
+      component: CanaryApp
+      image: registry.example.com/shop/api
+      router:
+        gateway:
+          parents: [{name: edge, namespace: infra}]
+          hostnames: [api.example.com]
+        testers: {headers: {X-Canary: "yes"}}
+        affinity: {cookie: api-side}
+```
+"""
+
 MIGRATION = """\
 A Job of the app's image at the tag, with the app's variables, configuration, volumes, init containers and sidecars. It
 runs before any pod of a new version starts and once for every image, tag and what stands here: the live version is
@@ -123,7 +149,7 @@ served before needs no migration, so a rollback never waits for one.
 """
 
 TITLES: dict[type[Keys], str] = {App: "An app", Colors: "An app's pods", TestJob: "Test job"}
-TEXTS: dict[type[Keys], str] = {Gate: GATE, Migration: MIGRATION}
+TEXTS: dict[type[Keys], str] = {Gate: GATE, Migration: MIGRATION, Router: ROUTER}
 
 
 def page() -> str:
@@ -144,7 +170,7 @@ def page() -> str:
 
 
 def _section(model: type[Keys]) -> str:
-    level = "###" if model in _inner(Gate) else "##"
+    level = "###" if model in {*_inner(Gate), *_inner(Router)} else "##"
     return f"{level} {_title(model)}\n\n{_text(model)}\n\n" + _table(model.model_fields)
 
 

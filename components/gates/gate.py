@@ -9,11 +9,12 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any
 
+from components.color import Role
 from components.gates import job
 from components.gates.findings import Finding, Outcome
 from components.gates.load import load
 from components.gates.metrics import measure
-from components.gates.settings import Gate, Load, Prometheus, Smoke, TestJob, Via
+from components.gates.settings import Gate, Load, Metric, Prometheus, Side, Smoke, TestJob, Via
 from components.gates.smoke import asked, smoke
 from components.kube import Cluster, names
 from components.plan import AppPlan, ColorPlan, Manifest
@@ -44,7 +45,7 @@ class Judge:
         begin = clock()
         found = await self.smoke(gate)
         if gate.load and passed(found):
-            found.append(await self._asked("load", self._load(gate.load)))
+            found += await self._load(gate, gate.load)
         if gate.job and passed(found):
             found.append(await self._asked("job", self._test(gate.job)))
         if gate.metrics and gate.prometheus and passed(found):
@@ -75,12 +76,21 @@ class Judge:
                 meta = await self._job(f"smoke-{name}")
                 answers = job.smoke_answers(self.cluster, test, meta, await self._url(), self.say)
                 return await smoke(name, test, answers, seconds=None)
-            answers = asked(test, await self._way(test.via, ways))
+            answers = asked(test, await self._way(test.via, ways, str(self.color.color)))
             return await smoke(name, test, answers, seconds=test.deadline_seconds)
 
-    async def _load(self, settings: Load) -> Finding:
-        async with AsyncExitStack() as ways:
-            return await load(settings, await self._way(settings.via, ways))
+    async def _load(self, gate: Gate, settings: Load) -> list[Finding]:
+        """Send the load to the color, and as much to a baseline that it is compared with: like with like."""
+        targets = {"load": str(self.color.color)}
+        if any(metric.against is Side.BASELINE for metric in gate.metrics.values()):
+            side = await self._side(Side.BASELINE)
+            targets |= {f"load on {side}": side} if side == Side.BASELINE else {}
+
+        async def sent(head: str, color: str) -> Finding:
+            async with AsyncExitStack() as ways:
+                return await load(head, settings, await self._way(settings.via, ways, color))
+
+        return await asyncio.gather(*(self._asked(head, sent(head, color)) for head, color in targets.items()))
 
     async def _test(self, settings: TestJob) -> Finding:
         return await job.test(self.cluster, settings, await self._job("test"), await self._url(), self.say)
@@ -93,11 +103,11 @@ class Judge:
             there = prometheus.namespace or self.app.namespace
             ask = self.cluster.reach.proxy(there, prometheus.service or "", prometheus.port)
 
-        def filled(query: str) -> str:
+        def filled(query: str, color: str) -> str:
             known = {
                 "app": self.app.name,
                 "namespace": self.app.namespace,
-                "color": str(self.color.color),
+                "color": color,
                 "live": str(self.color.color.other),
                 "window": f"{math.ceil(clock() - begin)}s",
             }
@@ -105,18 +115,34 @@ class Judge:
                 query = query.replace("{{" + name + "}}", value)
             return query
 
-        return await asyncio.gather(
-            *(measure(name, metric, ask, prometheus.headers, filled) for name, metric in gate.metrics.items())
-        )
+        async def measured(name: str, metric: Metric) -> Finding:
+            colors = [str(self.color.color), *([await self._side(metric.against)] if metric.against else [])]
+            return await measure(name, metric, colors, filled, ask=ask, headers=prometheus.headers)
 
-    async def _way(self, via: Via, ways: AsyncExitStack) -> Ask:
-        namespace = self.app.namespace
+        return await asyncio.gather(*(measured(name, metric) for name, metric in gate.metrics.items()))
+
+    async def _side(self, against: Side) -> str:
+        """Return the color that a side's pods have.
+
+        There is a baseline while there is a canary. A color that is judged as the active one has outgrown it, and is
+        compared with the other, which is as large.
+        """
+        other, baseline = str(self.color.color.other), str(Side.BASELINE)
+        if against is Side.STABLE:
+            return other
+        canary = self.color.role is Role.CANARY
+        return baseline if canary or await self.cluster.size(f"{self.app.name}-{baseline}") else other
+
+    async def _way(self, via: Via, ways: AsyncExitStack, color: str) -> Ask:
+        """The way to the color that is judged, or to its baseline, which runs what the other color runs."""
+        namespace, name = self.app.namespace, f"{self.app.name}-{color}"
         if via is Via.PROXY:
-            return self.cluster.reach.proxy(namespace, self.color.name, self.app.port)
-        pods = sorted(names(await self.cluster.pods(self.color.labels)))
+            return self.cluster.reach.proxy(namespace, name, self.app.port)
+        pods = sorted(names(await self.cluster.pods({**self.color.labels, "color": color})))
         if not pods:
-            raise CannotAskError(f"{self.color.name} has no pods")
-        return await ways.enter_async_context(self.cluster.reach.forward(namespace, pods, self.color.pod_port))
+            raise CannotAskError(f"{name} has no pods")
+        port = (self.color if color == self.color.color else self.app.colors[self.color.color.other]).pod_port
+        return await ways.enter_async_context(self.cluster.reach.forward(namespace, pods, port))
 
     async def _url(self) -> str:
         """Where the color's own Service answers inside the cluster, without a need for DNS."""

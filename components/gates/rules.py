@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from components.gates.settings import Gate, Via
+from components.gates.settings import Gate, Metric, Side, Via
 from components.problems import Path, Problem, remove, set_to, wrong
 from components.reach import SPENT_BY_PROXY, SPENT_PREFIXES
 
 
-def broken(path: Path, gate: Gate) -> Iterator[Problem]:
-    """Yield every rule that the gate at `path` breaks."""
+def broken(path: Path, gate: Gate, *, baseline: bool = False) -> Iterator[Problem]:
+    """Yield every rule that the gate at `path`, a key of its app, breaks; `baseline`: whether the app has one."""
     for name, smoke in gate.smoke.items():
         at = (*path, "smoke", name)
         yield from _way(at, smoke.via, smoke.headers)
@@ -27,7 +27,13 @@ def broken(path: Path, gate: Gate) -> Iterator[Problem]:
         yield from _way(at, gate.load.via, gate.load.headers)
         if gate.load.via is Via.JOB:
             yield wrong((*at, "via"), Via.JOB, "a load goes by proxy or portforward", set_to((*at, "via"), Via.PROXY))
-    yield from _metrics(path, gate)
+    yield from _prometheus(path, gate)
+    for name, metric in gate.metrics.items():
+        at = (*path, "metrics", name)
+        yield from _metric(at, metric)
+        if metric.against is Side.BASELINE and not baseline:
+            fault = "the app has no baseline beside its canary"
+            yield wrong((*at, "against"), metric.against, fault, set_to((*path[:-1], "baseline"), "true"))
 
 
 def _way(path: Path, via: Via, headers: Mapping[str, str]) -> Iterator[Problem]:
@@ -38,7 +44,7 @@ def _way(path: Path, via: Via, headers: Mapping[str, str]) -> Iterator[Problem]:
             yield Problem((*path, "headers", name), headers[name], fault, set_to((*path, "via"), Via.PORT_FORWARD))
 
 
-def _metrics(path: Path, gate: Gate) -> Iterator[Problem]:
+def _prometheus(path: Path, gate: Gate) -> Iterator[Problem]:
     where = gate.prometheus
     if gate.metrics and where is None:
         key = (*path, "prometheus", "url")
@@ -50,13 +56,38 @@ def _metrics(path: Path, gate: Gate) -> Iterator[Problem]:
     if where and where.service and where.headers:
         fault = "go to a url alone; a service is asked through the API server"
         yield Problem((*path, "prometheus", "headers"), None, fault, remove((*path, "prometheus", "headers")))
-    for name, metric in gate.metrics.items():
-        at = (*path, "metrics", name)
-        if metric.min is None and metric.max is None:
-            fault = "is missing; a metric needs `max`, `min` or both"
-            yield Problem((*at, "max"), None, fault, set_to((*at, "max"), "<number>"))
-        if metric.min is not None and metric.max is not None and metric.min > metric.max:
-            yield wrong((*at, "min"), metric.min, f"it is above max, {metric.max:g}", set_to((*at, "min"), "<number>"))
-        if metric.failure_limit >= metric.count:
-            key, reason = (*at, "failureLimit"), f"of {metric.count} measurements all may fail, so nothing is judged"
-            yield wrong(key, metric.failure_limit, reason, set_to(key, str(metric.count - 1)))
+
+
+def _metric(path: Path, metric: Metric) -> Iterator[Problem]:
+    yield from _bounds(path, metric)
+    if metric.against and "{{color}}" not in metric.query:
+        fault = "without {{color}} in it, it asks the same of both sides"
+        yield wrong((*path, "query"), metric.query, fault, set_to((*path, "query"), "<text>"))
+    if metric.tolerance and not metric.against:
+        at, fault = (*path, "tolerance"), "it is beside the ratio to another side, and there is no `against`"
+        yield wrong(at, metric.tolerance, fault, remove(at))
+    if metric.failure_limit >= metric.count:
+        key, reason = (*path, "failureLimit"), f"of {metric.count} measurements all may fail, so nothing is judged"
+        yield wrong(key, metric.failure_limit, reason, set_to(key, str(metric.count - 1)))
+
+
+def _bounds(path: Path, metric: Metric) -> Iterator[Problem]:
+    values = {"min": metric.min, "max": metric.max}
+    ratios = {"minRatio": metric.min_ratio, "maxRatio": metric.max_ratio}
+    compared = [key for key, ratio in ratios.items() if ratio is not None]
+    if metric.against and not compared:
+        fault = f"is missing; `against: {metric.against}` needs `maxRatio`, `minRatio` or both"
+        yield Problem((*path, "maxRatio"), None, fault, set_to((*path, "maxRatio"), "<number>"))
+    elif not compared and set(values.values()) == {None}:
+        fault = "is missing; a metric needs `max`, `min` or both, or `against` and a ratio"
+        yield Problem((*path, "max"), None, fault, set_to((*path, "max"), "<number>"))
+    if compared and not metric.against:
+        fault = f"is missing; {compared[0]} is a ratio to another side's value"
+        yield Problem((*path, "against"), None, fault, set_to((*path, "against"), Side.STABLE))
+    for bounds in (values, ratios):
+        (low, least), (high, most) = bounds.items()
+        if least is not None and most is not None and least > most:
+            yield wrong((*path, low), least, f"it is above {high}, {most:g}", set_to((*path, low), "<number>"))
+    for key, number in {**ratios, "tolerance": metric.tolerance}.items():
+        if number is not None and number < 0:
+            yield wrong((*path, key), number, "it must be 0 or more", set_to((*path, key), "<number>"))

@@ -41,6 +41,11 @@ class OnEmpty(StrEnum):
     INCONCLUSIVE = "inconclusive"
 
 
+class Side(StrEnum):
+    STABLE = "stable"
+    BASELINE = "baseline"
+
+
 class Smoke(Keys):
     """Requests to the color through its own Service, one after the other."""
 
@@ -120,10 +125,11 @@ class Prometheus(Choice):
 
 
 class Metric(Keys):
-    """A PromQL query and the bounds of its value.
+    """A PromQL query and the bounds of its value, or of its ratio to the same query's value on another side.
 
     In `query`, `{{app}}`, `{{namespace}}`, `{{color}}` (the one that is judged), `{{live}}` (the other one) and
-    `{{window}}` (the time since the gate's first request, such as 45s) are filled in.
+    `{{window}}` (the time since the gate's first request, such as 45s) are filled in. With `against` it is asked twice
+    at the same instant, the second time with the side's own color as `{{color}}`. All bounds that are given must hold.
     """
 
     query: AnyText
@@ -132,6 +138,14 @@ class Metric(Keys):
     """The least value that passes."""
     max: RealNumber | None = None
     """The greatest value that passes."""
+    against: Annotated[Side, OneOf(Side)] | None = None
+    """What it is compared with: stable (the live color) or baseline (as many pods as the canary; needs `baseline`)."""
+    min_ratio: RealNumber | None = None
+    """The least multiple of that side's value that passes."""
+    max_ratio: RealNumber | None = None
+    """The greatest multiple of that side's value that passes."""
+    tolerance: RealNumber = 0.0
+    """A difference from that side's value that passes whatever the ratio is: tiny values have wild ratios."""
     count: Positive = 1
     """How many times it is measured."""
     interval_seconds: Positive = 10
@@ -141,7 +155,7 @@ class Metric(Keys):
     failure_limit: Natural = 0
     """How many measurements may be out of bounds."""
     on_empty: Annotated[OnEmpty, OneOf(OnEmpty)] = OnEmpty.INCONCLUSIVE
-    """What an answer without a value, or NaN, means: fail, pass or inconclusive."""
+    """What an answer without a value, or NaN, on either side means: fail, pass or inconclusive."""
     dry_run: Bool = False
     """Whether its verdict is only told."""
 

@@ -112,6 +112,7 @@ class Machine:
             | {name: Path("/proc/sys", name).read_text() for name in ("vm/overcommit_memory", "kernel/panic")},
             "links": [str(p) for p in Path("/var/log/containers").glob("*") if self.name in str(p.readlink())],
             "network results": [str(p) for p in Path("/var/lib/cni").glob("*/*") if self.name in p.read_text()],
+            "shared memory": [str(path) for path in Path("/dev").glob("shm/envoy*")],
             "state": self.state.exists(),
             "kubeconfig": self.kubeconfig.exists(),
         }

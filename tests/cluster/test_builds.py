@@ -58,6 +58,20 @@ def test_a_build_without_tags_is_the_version_that_go_mod_requires() -> None:
     assert re.fullmatch(r"1\.34\.\d+", "".join(KUBERNETES.versions))
 
 
+def test_assets_are_kept_from_its_own_module_and_from_another(source: Path) -> None:
+    other = source.parent / "other"
+    (other / "notes").mkdir(parents=True)
+    (other / "go.mod").write_text("module example.com/other\n")
+    (other / "notes" / "theirs").write_text("theirs")
+    (source / "ours").write_text("ours")
+    with (source / "go.mod").open("a") as module:
+        module.write("\nrequire example.com/other v0.0.0\n\nreplace example.com/other => ../other\n")
+    build = replace(fresh(source), assets=("ours", "example.com/other//notes/theirs"))
+    said(build)
+    assert (build.folder / "ours").read_text() == "ours"
+    assert (build.folder / "notes" / "theirs").read_text() == "theirs"
+
+
 @pytest.mark.parametrize("file", ["go.mod", "go.sum"])
 def test_a_changed_pin_is_another_build(source: Path, file: str) -> None:
     before = fresh(source).folder

@@ -14,18 +14,21 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from lightkube import ApiError
+from lightkube.generic_resource import create_namespaced_resource
 from lightkube.models.core_v1 import Container, PodSpec
 from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.apps_v1 import Deployment
 from lightkube.resources.core_v1 import ConfigMap, Event, Namespace, Pod, PodEviction, ResourceQuota, Service
 from lightkube.resources.policy_v1 import PodDisruptionBudget
 
-from cluster import layout
+from bench import traffic
+from cluster import gateway, layout
 from cluster.images import Image
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from bench.answers import Answers
     from tests.cluster.conftest import Machine
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
@@ -41,6 +44,8 @@ PROCESSES = (
     "kubelet",
     "kube-proxy",
 )
+Gateway = create_namespaced_resource("gateway.networking.k8s.io", "v1", "Gateway", "gateways")
+HTTPRoute = create_namespaced_resource("gateway.networking.k8s.io", "v1", "HTTPRoute", "httproutes")
 
 
 def restricted(container: dict[str, Any], **spec: Any) -> dict[str, Any]:
@@ -92,6 +97,10 @@ def objects(tag: str, replicas: int) -> list[Any]:
     ]
 
 
+def is_ready(status: dict[str, Any]) -> bool:
+    return any(c["type"] == "Ready" and c["status"] == "True" for c in status.get("conditions", ()))
+
+
 def ready_pods(machine: Machine) -> dict[str, int]:
     """Uid and number of restarts of the ready pods."""
 
@@ -100,16 +109,15 @@ def ready_pods(machine: Machine) -> dict[str, int]:
         return {
             pod["metadata"]["uid"]: sum(status["restartCount"] for status in pod["status"]["containerStatuses"])
             for pod in pods
-            if not pod["metadata"].get("deletionTimestamp")
-            and any(c["type"] == "Ready" and c["status"] == "True" for c in pod["status"].get("conditions", ()))
+            if not pod["metadata"].get("deletionTimestamp") and is_ready(pod["status"])
         }
 
     return machine.run(read)
 
 
-def answer(machine: Machine, path: str = "/version") -> tuple[int, str]:
+def answer(machine: Machine, path: str = "/version", port: int = NODE_PORT) -> tuple[int, str]:
     def ask() -> tuple[int, str]:
-        connection = http.client.HTTPConnection("127.0.0.1", NODE_PORT, timeout=5)
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
         connection.request("GET", path)
         response = connection.getresponse()
         return response.status, response.read().decode()
@@ -117,10 +125,10 @@ def answer(machine: Machine, path: str = "/version") -> tuple[int, str]:
     return machine.run(ask)
 
 
-def serves(machine: Machine) -> bool:
+def serves(machine: Machine, port: int = NODE_PORT) -> bool:
     try:
-        return answer(machine)[0] == 200
-    except OSError:  # kube-proxy writes its rules at most once a second
+        return answer(machine, port=port)[0] == 200
+    except OSError:  # kube-proxy writes its rules at most once a second, and Envoy listens once there is a route
         return False
 
 
@@ -145,6 +153,36 @@ def running(machine: Machine) -> Machine:
     wait_for("3 ready pods", lambda: len(ready_pods(machine)) == 3)
     wait_for("the NodePort answers", lambda: serves(machine))
     return machine
+
+
+@pytest.fixture(scope="module")
+def routed(running: Machine) -> Machine:
+    """The running cluster with a Gateway beside it, and a route that sends a tenth of all requests to a canary."""
+    before = running.status()["processes"]
+    assert f"Gateway edge in namespace cutover-gateway, {gateway.URL}" in running.up("--gateway")
+    after = running.status()
+    assert after["gateway"] == gateway.URL
+    assert {name: pid for name, pid in after["processes"].items() if name not in gateway.GATEWAY} == before
+    metadata = {"name": "canary", "namespace": NAMESPACE}
+    container = {
+        "name": "web",
+        "image": "registry.local/podinfo:6.9.2",
+        "args": ["--port=9898"],
+        "readinessProbe": {"httpGet": {"path": "/readyz", "port": 9898}, "periodSeconds": 1},
+    }
+    rule = {"backendRefs": [{"name": "web", "port": 80, "weight": 90}, {"name": "canary", "port": 80, "weight": 10}]}
+    parents = [{"namespace": gateway.NAMESPACE, "name": gateway.NAME}]
+    things: list[Any] = [
+        Pod.from_dict({"metadata": {**metadata, "labels": {"app": "canary"}}, "spec": restricted(container)}),
+        Service.from_dict(
+            {"metadata": metadata, "spec": {"selector": {"app": "canary"}, "ports": [{"port": 80, "targetPort": 9898}]}}
+        ),
+        HTTPRoute.from_dict({"metadata": metadata, "spec": {"parentRefs": parents, "rules": [rule]}}),
+    ]
+    running.run(lambda: [running.client().create(thing) for thing in things])
+    wait_for("the canary is ready", lambda: is_ready(pod_status(running, "canary")))
+    wait_for("the Gateway answers", lambda: serves(running, layout.GATEWAY_PORT))
+    return running
 
 
 def test_a_taken_port_is_named_and_nothing_is_started(machine: Machine) -> None:
@@ -195,9 +233,11 @@ def test_nothing_for_the_cluster_leaves_by_the_default_route(running: Machine) -
         running.command("ip", "route", "delete", "default")
 
 
-def test_all_sockets_listen_on_loopback_or_on_the_node_s_bridge(running: Machine) -> None:
-    listening = [line.split()[3] for line in running.command("ss", "-Htln").splitlines()]
-    assert len(listening) > 8
+def test_all_sockets_listen_on_loopback_or_on_the_node_s_bridge(routed: Machine) -> None:
+    listening = [line.split()[3] for line in routed.command("ss", "-Htln").splitlines()]
+    programs = gateway.programs().values()
+    assert {f"127.0.0.1:{port}" for program in programs for port in program.ports} <= set(listening)
+    assert len(listening) > 14
     assert {address.rpartition(":")[0] for address in listening} <= {"127.0.0.1", layout.NODE_ADDRESS}
 
 
@@ -315,6 +355,49 @@ def test_up_gives_a_healthy_node_the_images_that_it_lacks(running: Machine) -> N
     assert curl in running.command(*images, "list", "--quiet").split()
 
 
+def test_a_route_shares_requests_by_weight(routed: Machine) -> None:
+    load = traffic.Load(f"{gateway.URL}/version", rate=None, clients=4, count=1000, keep_alive=True)
+
+    def send() -> Answers:
+        with traffic.running(load, "gateway") as sent:
+            return sent.wait()
+
+    answers = routed.run(send)
+    assert (len(answers), answers.lost) == (1000, 0)
+    assert set(answers.versions) == {"6.9.1", "6.9.2"}
+    assert answers.share("6.9.2").fits(0.1), answers.versions
+
+
+def test_a_second_up_leaves_the_gateway_alone(routed: Machine) -> None:
+    before = routed.status()["processes"]
+    for options in ([], ["--gateway"]):
+        assert "nothing to do" in routed.up(*options)
+    assert routed.status()["processes"] == before
+
+
+@pytest.mark.parametrize("name", gateway.GATEWAY)
+def test_a_plain_up_repairs_the_gateway_too(routed: Machine, name: str) -> None:
+    pods, status = ready_pods(routed), routed.status()
+    os.kill(status["processes"][name], signal.SIGKILL)
+    wait_for(f"{name} is gone", lambda: routed.status()["processes"][name] is None)
+    assert serves(routed, layout.GATEWAY_PORT) == (name == "contour")  # Envoy keeps to what it was told last
+    assert routed.cluster("status").returncode == 1
+    assert f"started {name}" in routed.up()
+    repaired = routed.status()
+    assert repaired["healthy"]
+    assert {k for k, pid in repaired["processes"].items() if pid != status["processes"][k]} == {name}
+    assert ready_pods(routed) == pods
+    wait_for("the Gateway answers", lambda: serves(routed, layout.GATEWAY_PORT))
+
+
+def test_up_puts_a_gateway_right_that_was_deleted(routed: Machine) -> None:
+    routed.run(lambda: routed.client().delete(Gateway, gateway.NAME, namespace=gateway.NAMESPACE))
+    wait_for("the Gateway does not answer", lambda: not serves(routed, layout.GATEWAY_PORT))
+    assert not routed.status()["healthy"]
+    routed.up()
+    wait_for("the Gateway answers", lambda: serves(routed, layout.GATEWAY_PORT))
+
+
 @pytest.mark.parametrize("name", PROCESSES)
 def test_up_repairs_a_killed_process_and_leaves_pods_alone(running: Machine, name: str) -> None:
     pods, status = ready_pods(running), running.status()
@@ -339,26 +422,26 @@ def test_a_process_can_be_stopped_and_started_from_python(running: Machine) -> N
 
 
 @pytest.mark.parametrize("reboot", [False, True])
-def test_up_repairs_a_cluster_of_which_nothing_is_left_alive(running: Machine, *, reboot: bool) -> None:
-    pods = ready_pods(running)
-    running.kill_everything()
-    wait_for("all is dead", lambda: not running.processes())
+def test_up_repairs_a_cluster_of_which_nothing_is_left_alive(routed: Machine, *, reboot: bool) -> None:
+    pods = ready_pods(routed)
+    routed.kill_everything()
+    wait_for("all is dead", lambda: not routed.processes())
     if reboot:  # takes mounts, interfaces and rules with it
-        mounts = [line.split()[4] for line in running.traces()["mounts"]]
-        running.command("umount", "--lazy", *reversed(mounts))
+        mounts = [line.split()[4] for line in routed.traces()["mounts"]]
+        routed.command("umount", "--lazy", *reversed(mounts))
         for bridge in (layout.POD_BRIDGE, layout.SERVICE_BRIDGE):
-            running.command("ip", "link", "delete", bridge)
-        running.command("iptables", "--table", "nat", "--flush")
-    running.up()
-    wait_for("they serve", lambda: serves(running), 60)
-    wait_for("the same 3 pods ran again", lambda: ready_pods(running) == {uid: n + 1 for uid, n in pods.items()}, 60)
+            routed.command("ip", "link", "delete", bridge)
+        routed.command("iptables", "--table", "nat", "--flush")
+    routed.up()
+    wait_for("they serve", lambda: serves(routed) and serves(routed, layout.GATEWAY_PORT), 60)
+    wait_for("the same 3 pods ran again", lambda: ready_pods(routed) == {uid: n + 1 for uid, n in pods.items()}, 60)
 
 
-def test_down_leaves_nothing(machine: Machine, running: Machine) -> None:
-    addresses = running.state.glob("run/io.containerd.runtime.v2.task/*/*/address")
+def test_down_leaves_nothing(machine: Machine, routed: Machine) -> None:
+    addresses = routed.state.glob("run/io.containerd.runtime.v2.task/*/*/address")
     sockets = [Path(path.read_text().removeprefix("unix://")) for path in addresses]
     assert any(path.exists() for path in sockets)
-    done = running.cluster("down")
+    done = routed.cluster("down")
     assert done.returncode == 0, done.stderr
     assert machine.traces() == machine.before
     assert not any(path.exists() for path in sockets)

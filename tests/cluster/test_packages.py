@@ -64,7 +64,7 @@ def test_what_is_unpacked_elsewhere_than_on_debian_is_named(tmp_path: Path, monk
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setattr(shutil, "which", lambda _: None)
     with pytest.raises(PackageError, match=r"prometheus: there is no apt-get.*\n.*apt-get download prometheus"):
-        packages.Unpacked("prometheus").ensure(Console())
+        packages.DebianProgram("prometheus").ensure(Console())
 
 
 def test_a_package_is_unpacked_once_and_keeps_nothing_but_its_program(
@@ -85,12 +85,46 @@ def test_a_package_is_unpacked_once_and_keeps_nothing_but_its_program(
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setattr(packages, "run", run)
     for _ in range(2):
-        packages.Unpacked("hello").ensure(Console())
+        packages.DebianProgram("hello").ensure(Console())
     assert commands == ["env", "env", "dpkg-deb", "dpkg-deb"]
-    hello = packages.Unpacked("hello")
+    hello = packages.DebianProgram("hello")
     assert hello.version == "2.10"
     assert {path.name for path in hello.program.parent.iterdir()} == {"hello", "version"}
     assert {path.name for path in hello.program.parent.parent.iterdir()} == {hello.program.parent.name, "hello.lock"}
+
+
+WHEEL = packages.WheelProgram("hello", "hello-server", "2.10", "c0ffee", "hello/bin/hello")
+
+
+def test_a_wheel_s_program_is_the_one_that_was_pinned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pins: list[str] = []
+
+    def run(*command: str) -> str:
+        options = dict(word.split("=") for word in command if "=" in word)
+        assert "--require-hashes" in command
+        pins.append(Path(options["--requirement"]).read_text())
+        program = Path(options["--target"], WHEEL.path)
+        program.parent.mkdir(parents=True)
+        program.touch()
+        return ""
+
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(packages, "run", run)
+    for _ in range(2):
+        WHEEL.ensure(Console())
+    assert pins == ["hello-server==2.10 --hash=sha256:c0ffee\n"]
+    assert [path.name for path in WHEEL.program.parent.iterdir()] == ["hello"]
+
+
+def test_a_wheel_that_cannot_be_had_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def run(*command: str) -> str:
+        raise CommandError(command, 1, "THESE PACKAGES DO NOT MATCH THE HASHES")
+
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(packages, "run", run)
+    with pytest.raises(PackageError, match=r"DO NOT MATCH THE HASHES\n.*pip download --no-deps hello-server==2\.10$"):
+        WHEEL.ensure(Console())
+    assert [path.name for path in (tmp_path / "cutover" / "packages").iterdir()] == ["hello.lock"]
 
 
 def test_libraries_are_where_the_loader_of_an_image_looks(monkeypatch: pytest.MonkeyPatch) -> None:

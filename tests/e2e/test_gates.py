@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -98,6 +99,41 @@ def test_one_error_in_ten_requests_is_out_of_a_metrics_bounds(
     web.set("imageTag.green", NEW)
     assert "passed: metric errors: 0, 0, 0 (at most 0.02" in web.up("--skip-preview").output
     assert web.outputs()["web"]["activeColor"] == "green"
+
+
+def test_a_canary_with_many_times_the_errors_of_the_live_version_grows_no_further(
+    stack: Callable[..., Stack], port: int, faulty: str, cluster: Cluster
+) -> None:
+    failed = 'sum(increase(http_requests_total{color="{{color}}",status=~"5.."}[{{window}}]))'
+    all_of_them = 'sum(increase(http_requests_total{color="{{color}}"}[{{window}}]))'
+    query = {"query": f"({failed} or vector(0)) / {all_of_them}", "initialDelaySeconds": 6}
+    ratio = {"against": "stable", "maxRatio": 3, "tolerance": 0.03}
+    gate = {"prometheus": {"service": "prometheus"}, "metrics": {"errors": query | {"max": 0.3} | ratio}}
+    web = stack(
+        {"web": canary(port, replicas=1, gate=gate, colors=tenth(faulty))},
+        imageTag={"blue": OLD, "green": "1.0.0"},
+        canaryReplicas=1,
+    )
+    web.up()
+    start_prometheus(client(web.namespace), web.namespace, cluster.image("prometheus"), "web")
+    url = f"http://127.0.0.1:{port}"
+    # one request in a hundred is the clients' own fault, so the live version has errors as well
+    bad = Load(f"{url}/status/500", rate=2, clients=1, seconds=300)
+    with running(Load(f"{url}/version", seconds=300), "compared"), running(bad, "compared-bad"):
+        web.set("canaryReplicas", 2)
+        for again in (False, True):
+            told = web.fail_up("--skip-preview").output
+            assert ("did not pass its gate on 20" in told) is again
+            assert re.search(r"metric errors: 0\.\d+ on green against 0\.?\d* on blue, ratio ", told), told
+            assert "(at most 0.3 and at most 3 times stable or within 0.03 of it; 1 of 1 measurements out of" in told
+        assert size(web, "web-green") == 1
+        web.set("apps.web.colors.green.image", IMAGE)
+        web.set("imageTag.green", NEW)
+        web.set("canaryReplicas", 1)
+        web.up("--skip-preview")
+        web.set("canaryReplicas", 2)
+        assert "passed: metric errors: 0" in web.up("--skip-preview").output
+        assert size(web, "web-green") == 2
 
 
 def test_a_job_tests_the_staged_version(stack: Callable[..., Stack]) -> None:

@@ -13,6 +13,7 @@ from components.errors import ConfigError
 from components.problems import Problem
 
 TAGS = {"blue": "6.9.0", "green": "6.9.1"}
+GATEWAY: dict[str, Any] = {"gateway": {"parents": [{"name": "edge", "namespace": "infra"}]}}
 
 
 def app(component: str = "BlueGreenApp", **keys: Any) -> dict[str, Any]:

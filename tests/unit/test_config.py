@@ -17,7 +17,7 @@ from components.config import load
 from components.errors import ConfigError
 from components.problems import written
 from components.schema import Settings
-from tests.unit.configs import TAGS, app, canary, problems, stack, web
+from tests.unit.configs import GATEWAY, TAGS, app, canary, problems, stack, web
 
 ROOT = Path(__file__).parents[2]
 HPA = {"minReplicas": 2, "maxReplicas": 4}
@@ -67,7 +67,12 @@ BROKEN: dict[str, tuple[dict[str, Any], str, str, str]] = {
         "takes live traffic",
         "pulumi config rm idleReplicas",
     ),
-    "a weight without a router": (stack(canaryWeight=10), "canaryWeight", "needs a router", "canaryWeight 0"),
+    "a weight without a router": (
+        stack(canaryWeight=10),
+        "canaryWeight",
+        "a CanaryApp with a router",
+        "canaryWeight 0",
+    ),
     "a weight above all": (stack(canaryWeight=101), "canaryWeight", "from 0 to 100", "canaryWeight 100"),
     "one tag for both colors": (
         stack(imageTag="v1"),
@@ -120,7 +125,7 @@ BROKEN: dict[str, tuple[dict[str, Any], str, str, str]] = {
     "a name that another app makes": (
         stack({"web": app(), "web-blue": app()}),
         "apps.web-blue",
-        "app web names objects of its own web-blue, web-green and web-preview",
+        "app web names objects of its own web-blue, web-green, web-preview, web-canary and web-baseline",
         "rename one of the two",
     ),
     "a name that another app's preview has": (
@@ -232,7 +237,72 @@ BROKEN: dict[str, tuple[dict[str, Any], str, str, str]] = {
         "takes live traffic",
         "rm --path apps.api.idleReplicas",
     ),
-    "an app's weight": (stack({"api": canary(canaryWeight=5)}), "apps.api.canaryWeight", "needs a router", "Weight 0"),
+    "an app's weight": (
+        stack({"api": canary(canaryWeight=5)}),
+        "apps.api.canaryWeight",
+        "a CanaryApp with a router",
+        "rm --path apps.api.canaryWeight",
+    ),
+    "a weight that nothing takes": (
+        stack({"api": canary(router=GATEWAY)}, canaryWeight=5),
+        "canaryWeight",
+        "api has no pod of green to take it",
+        "canaryWeight 0",
+    ),
+    "a share that leaves nothing": (
+        stack({"api": canary(router=GATEWAY, baseline=True)}, canaryReplicas=1, canaryWeight=60),
+        "canaryWeight",
+        "the baseline of api gets as much",
+        "canaryWeight 50",
+    ),
+    "a baseline of no CanaryApp": (
+        web(baseline=True),
+        "apps.web.baseline",
+        "web is a BlueGreenApp",
+        "rm --path apps.web.baseline",
+    ),
+    "a baseline of ingress-nginx": (
+        stack({"api": canary(router={"nginx": {"hosts": ["api.example.com"]}}, baseline=True)}),
+        "apps.api.baseline",
+        "splits between two",
+        "rm --path apps.api.baseline",
+    ),
+    "two routers": (
+        web(router=GATEWAY | {"nginx": {"hosts": ["shop.example.com"]}}),
+        "apps.web.router",
+        "one of gateway, istio and nginx",
+        "rm --path apps.web.router.nginx",
+    ),
+    "testers of no CanaryApp": (
+        web(router=GATEWAY | {"testers": {"headers": {"X-Canary": "yes"}}}),
+        "apps.web.router.testers",
+        "web is a BlueGreenApp",
+        "rm --path apps.web.router.testers",
+    ),
+    "a route without a Gateway": (
+        web(router={"gateway": {"parents": []}}),
+        "apps.web.router.gateway.parents",
+        "needs a Gateway",
+        "parents[0].name' <name>",
+    ),
+    "a mirror of ingress-nginx": (
+        stack({"api": canary(router={"nginx": {"hosts": ["api.example.com"]}, "mirror": 10})}),
+        "apps.api.router.mirror",
+        "no mirror with a share",
+        "rm --path apps.api.router.mirror",
+    ),
+    "testers of ingress-nginx with a word of their own": (
+        stack({"api": canary(router={"nginx": {"hosts": ["a.b"]}, "testers": {"headers": {"X-Canary": "yes"}}})}),
+        "apps.api.router.testers.headers.X-Canary",
+        "`always` to green",
+        "X-Canary always",
+    ),
+    "a rule that is no map": (
+        web(router={"gateway": {"parents": [{"name": "edge"}], "rules": ["all"]}}),
+        "apps.web.router.gateway.rules[0]",
+        "a rule, as the router writes it",
+        "{}",
+    ),
     "an app's own tags in half": (
         web(imageTag={"green": "2"}),
         "apps.web.imageTag.blue",

@@ -594,3 +594,24 @@ def _reversed(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _reversed(inner) for key, inner in reversed(value.items())}
     return value
+
+
+def test_a_baseline_is_the_live_version_in_pods_of_its_own() -> None:
+    config = {"data": {"GREETING": "hello"}}
+    api = only(stack({"api": canary(baseline=True, config=config)}, canaryReplicas=2, activeColor="green"))
+    assert api.baseline
+    assert api.baseline.labels == {"app": "api", "color": "baseline"}
+    assert api.share == "2/14"
+    mate, live = api.baseline.deployment["spec"], api.active.deployment["spec"]
+    assert mate["replicas"] == 2
+    name = "api-{}-" + api.active.config_maps[0]["metadata"]["name"].rpartition("-")[2]
+    assert json.dumps(mate["template"]) == json.dumps(live["template"]).replace(
+        name.format("green"), name.format("baseline")
+    ).replace('"color": "green"', '"color": "baseline"')
+    assert [made["metadata"]["name"] for made in api.baseline.config_maps] == [name.format("baseline")]
+
+
+def test_a_baseline_without_a_canary_has_no_pods() -> None:
+    api = only(stack({"api": canary(baseline=True)}))
+    assert api.baseline
+    assert api.baseline.replicas == 0

@@ -82,7 +82,8 @@ class Server:
             return False
         path = head.split()[1].removeprefix("/")
         self.requests[path] += 1
-        body = json.dumps({"version": self.version})
+        headers = dict(line.split(": ", 1) for line in head.splitlines()[1:] if line)
+        body = json.dumps({"version": headers.get(path, self.version)})
         match path:
             case "reset":
                 linger = struct.pack("ii", 1, 0)
@@ -123,6 +124,12 @@ def run(load: Load) -> Answers:
     records: list[Answer] = []
     asyncio.run(send(load, records.append, asyncio.Event()))
     return Answers.of(records)
+
+
+def test_headers_are_sent_each_time(server: Server) -> None:
+    for name, value in (("X-Canary", "yes"), ("Host", "shop.example.com")):
+        answers = run(Load(server.url(name), rate=None, clients=1, count=3, keep_alive=True, headers={name: value}))
+        assert answers.versions == {value: 3}
 
 
 @pytest.mark.parametrize(

@@ -37,6 +37,9 @@ class World(Jobs):
     async def namespaces(self, _: str) -> list[str]:
         return self.made
 
+    async def find(self, _: Mapping[str, Any]) -> dict[str, Any] | None:
+        return None if self.live is None else {"metadata": {"annotations": {"cutover/active": self.live}}}
+
     async def service(self, _: str) -> Service | None:
         if self.live is None:
             return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import unquote_plus
 
@@ -14,10 +14,12 @@ from lightkube.config.kubeconfig import KubeConfig
 from lightkube.resources.apps_v1 import Deployment
 from lightkube.resources.core_v1 import Pod, Service
 
+from components.color import Role
 from components.config import load
 from components.gates import gate
 from components.gates.findings import Finding, Outcome
 from components.gates.gate import Judge
+from components.gates.settings import Gate
 from components.planner import plan
 from components.reach import Answer, Ask, CannotAskError, Reach
 from tests.unit.clock import in_no_time
@@ -38,8 +40,10 @@ class There(Jobs):
     forbidden: str = ""
     asked: list[str] = field(default_factory=list)
     names: Sequence[str] = ("web-green-b", "web-green-a")
+    baseline: Sequence[str] = ("web-baseline-a",)
     address: str = "10.0.0.7"
     begin: float = 0
+    sizes: dict[str, int] = field(default_factory=dict)
 
     @property
     def reach(self) -> There:
@@ -68,11 +72,15 @@ class There(Jobs):
         spec: dict[str, Any] = {"selector": {}, "template": {}}
         return an(Deployment, {"metadata": {"name": name, "uid": "the-uid"}, "spec": spec})
 
+    async def size(self, name: str) -> int | None:
+        return self.sizes.get(name)
+
     async def pods(self, labels: Any) -> list[Pod]:
         if "job-name" in labels:
             return await super().pods(labels)
-        assert labels == {"app": "web", "color": "green"}
-        return [an(Pod, {"metadata": {"name": name}}) for name in self.names]
+        assert labels["app"] == "web"
+        found = {"green": self.names, "baseline": self.baseline}[labels["color"]]
+        return [an(Pod, {"metadata": {"name": name}}) for name in found]
 
 
 def judged(there: There, **keys: Any) -> list[Finding]:
@@ -169,6 +177,55 @@ def test_queries_know_what_is_judged_and_since_when() -> None:
     judged(there, **FULL | {"job": None, "metrics": {"m": metric}})
     # a second between the two requests of the load, three before the measurement
     assert there.asked[-1].endswith("/api/v1/query?query=web test green blue 4s {{other}}")
+
+
+def judged_as(role: Role, there: There, **keys: Any) -> list[Finding]:
+    """The same of green in a role of its own, beside a blue that listens on another port."""
+    (app,) = plan(load(web(port=8080, colors={"blue": {"port": 7070}})), owner="cutover/unit").apps
+    cluster: Any = there
+    judge = Judge(cluster, app, replace(app.other, role=role), lambda _: None)
+    return in_no_time(judge.judge(Gate.model_validate({"prometheus": INSIDE} | keys)))
+
+
+@pytest.mark.parametrize(
+    ("against", "role", "baseline", "side"),
+    [
+        ("stable", Role.CANARY, 1, "blue"),
+        ("baseline", Role.CANARY, 1, "baseline"),
+        ("baseline", Role.CANARY, None, "baseline"),
+        ("baseline", Role.ACTIVE, 1, "baseline"),
+        ("baseline", Role.ACTIVE, 0, "blue"),
+        ("baseline", Role.ACTIVE, None, "blue"),
+    ],
+)
+@pytest.mark.parametrize("via", ["proxy", "portforward"])
+def test_compares_with_the_side_that_is_there(
+    against: str, role: Role, baseline: int | None, side: str, via: str
+) -> None:
+    there = There(sizes={} if baseline is None else {"web-baseline": baseline})
+    metric = METRIC | {"query": "{{color}} of {{app}} beside {{live}} {{window}}", "against": against, "maxRatio": 1}
+    gentle = {"path": "/load", "rate": 1, "seconds": 1, "via": via}
+    found = judged_as(role, there, metrics={"m": metric}, load=gentle)
+    assert gate.passed(found)
+    ways = {
+        "proxy": ["proxy test/web-green:80 /load", "proxy test/web-baseline:80 /load"],
+        "portforward": ["forward test/web-green-a,web-green-b:8080 /load", "forward test/web-baseline-a:7070 /load"],
+    }
+    # a baseline gets the load that the judged color gets; the live color has its own
+    loaded = ways[via] if side == "baseline" else ways[via][:1]
+    assert sorted(there.asked[:-2]) == sorted(loaded * 2)
+    assert [finding.text.partition(":")[0] for finding in found[:-1]] == ["load", "load on baseline"][: len(loaded)]
+    judged, beside = [text.partition("/api/v1/query?")[2] for text in there.asked[-2:]]
+    assert judged == "query=green of web beside blue 3s"
+    assert beside == f"query={side} of web beside blue 3s&time=1760000000.123"
+
+
+def test_a_baseline_that_cannot_be_asked_blames_nobody() -> None:
+    metric = METRIC | {"query": "{{color}}", "against": "baseline", "maxRatio": 1}
+    gentle = {"path": "/", "rate": 1, "seconds": 1, "via": "portforward"}
+    found = judged_as(Role.CANARY, There(baseline=[]), metrics={"m": metric}, load=gentle)
+    assert [finding.outcome for finding in found] == [Outcome.PASSED, Outcome.INCONCLUSIVE]
+    assert found[-1].text == "load on baseline: web-baseline has no pods"
 
 
 def test_jobs_ask_the_colors_own_service_and_go_with_its_deployment() -> None:

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from components.config import load
+from components.gates.rules import broken
+from components.gates.settings import Gate
 from components.problems import written
 from tests.unit.configs import problems, web
 
@@ -25,6 +27,10 @@ def load_of(**keys: Any) -> dict[str, Any]:
 
 def metric(**keys: Any) -> dict[str, Any]:
     return web(gate={"prometheus": URL, "metrics": {"errors": {**METRIC, **keys}}})
+
+
+def compared(**keys: Any) -> dict[str, Any]:
+    return metric(**{"max": None, "query": "up{{color}}", "against": "stable", "maxRatio": 2} | keys)
 
 
 def prometheus(where: dict[str, Any] | None) -> dict[str, Any]:
@@ -170,7 +176,7 @@ BROKEN: dict[str, tuple[dict[str, Any], str, str, str]] = {
     "a metric without bound": (
         metric(max=None),
         "gate.metrics.errors.max",
-        "is missing; a metric needs `max`, `min` or both",
+        "is missing; a metric needs `max`, `min` or both, or `against` and a ratio",
         "pulumi config set --path apps.web.gate.metrics.errors.max <number>",
     ),
     "a bound that is none": (metric(max="1%"), "gate.metrics.errors.max", 'is "1%"; it must be a number', "<number>"),
@@ -186,6 +192,59 @@ BROKEN: dict[str, tuple[dict[str, Any], str, str, str]] = {
         "gate.metrics.errors.failureLimit",
         "of 2 measurements all may fail, so nothing is judged",
         "pulumi config set --path apps.web.gate.metrics.errors.failureLimit 1",
+    ),
+    "a side that is none": (
+        compared(against="stabel"),
+        "gate.metrics.errors.against",
+        "it must be stable or baseline",
+        "pulumi config set --path apps.web.gate.metrics.errors.against stable",
+    ),
+    "a side without ratio": (
+        compared(max=1, maxRatio=None),
+        "gate.metrics.errors.maxRatio",
+        "is missing; `against: stable` needs `maxRatio`, `minRatio` or both",
+        "pulumi config set --path apps.web.gate.metrics.errors.maxRatio <number>",
+    ),
+    "a side without any bound": (compared(maxRatio=None), "gate.metrics.errors.maxRatio", "is missing", "<number>"),
+    "a ratio without side": (
+        compared(against=None),
+        "gate.metrics.errors.against",
+        "is missing; maxRatio is a ratio to another side's value",
+        "pulumi config set --path apps.web.gate.metrics.errors.against stable",
+    ),
+    "ratios the wrong way": (
+        compared(minRatio=3),
+        "gate.metrics.errors.minRatio",
+        "is 3.0; it is above maxRatio, 2",
+        "apps.web.gate.metrics.errors.minRatio <number>",
+    ),
+    "bounds the wrong way beside a ratio": (compared(min=2, max=1), "gate.metrics.errors.min", "above max, 1", "<"),
+    **{
+        f"a negative {key}": (
+            compared(**{key: -1}),
+            f"gate.metrics.errors.{key}",
+            "is -1.0; it must be 0 or more",
+            f"pulumi config set --path apps.web.gate.metrics.errors.{key} <number>",
+        )
+        for key in ("minRatio", "maxRatio", "tolerance")
+    },
+    "a tolerance beside no ratio": (
+        metric(tolerance=0.1),
+        "gate.metrics.errors.tolerance",
+        "it is beside the ratio to another side, and there is no `against`",
+        "pulumi config rm --path apps.web.gate.metrics.errors.tolerance",
+    ),
+    "the same query of both sides": (
+        compared(query="up"),
+        "gate.metrics.errors.query",
+        'is "up"; without {{color}} in it, it asks the same of both sides',
+        "pulumi config set --path apps.web.gate.metrics.errors.query <text>",
+    ),
+    "a baseline that is none": (
+        compared(against="baseline"),
+        "gate.metrics.errors.against",
+        'is "baseline"; the app has no baseline beside its canary',
+        "pulumi config set --path apps.web.baseline true",
     ),
     "an emptiness that is none": (
         metric(onEmpty="ignore"),
@@ -235,6 +294,8 @@ def test_says_where_why_and_what_to_type(case: str) -> None:
         metric(max=0, min=0),
         metric(max="0.5", min=None),
         metric(max=None, min=-1),
+        compared(minRatio=0, tolerance="0.001"),
+        compared(maxRatio=None, minRatio="0.9", min=0.5, max=1),
         prometheus(INSIDE | {"namespace": "monitoring", "port": 80}),
         prometheus(URL | {"headers": {"Authorization": "Bearer x"}}),
         web(gate={}, migration={}),
@@ -242,3 +303,11 @@ def test_says_where_why_and_what_to_type(case: str) -> None:
 )
 def test_what_is_allowed(values: dict[str, Any]) -> None:
     assert load(values).apps["web"].gate is not None
+
+
+def test_an_app_with_a_baseline_can_be_compared_with_it() -> None:
+    gate = Gate.model_validate(
+        {"prometheus": URL, "metrics": {"errors": {"query": "{{color}}", "against": "baseline", "minRatio": 1}}}
+    )
+    assert not list(broken(("apps", "web", "gate"), gate, baseline=True))
+    assert len(list(broken(("apps", "web", "gate"), gate, baseline=False))) == 1

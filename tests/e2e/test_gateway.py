@@ -1,0 +1,172 @@
+"""Routes through a real data plane, Contour and Envoy, with clients that keep their connections."""
+
+from __future__ import annotations
+
+import itertools
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+import httpx2
+import pytest
+
+from bench.answers import Answers
+from bench.traffic import Load, running
+from cluster import Cluster, gateway
+from tests.e2e.conftest import blue_green, canary
+from tests.e2e.stacks import NEW, NEXT, OLD, Stack, ask, size
+
+EDGE = {"name": gateway.NAME, "namespace": gateway.NAMESPACE}
+WEIGHTS = (1, 5, 25, 50, 99)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def envoy(cluster: Cluster) -> None:
+    cluster.up(with_gateway=True)
+
+
+class Site:
+    """A stack of one app behind the Gateway, under a host name of its own."""
+
+    def __init__(self, stack: Callable[..., Stack], app: dict[str, Any], **position: Any) -> None:
+        self.host = f"{uuid.uuid4().hex[:8]}.example.com"
+        router = {"gateway": {"parents": [EDGE], "hostnames": [self.host]}} | app.get("router", {})
+        self.stack = stack({"web": app | {"router": router}}, **position)
+
+    def load(self, **load: Any) -> Load:
+        headers = {"Host": self.host} | load.pop("headers", {})
+        return Load(f"{gateway.URL}/version", keep_alive=True, headers=headers, **load)
+
+    def answers(self, count: int, **load: Any) -> Answers:
+        """What `count` requests get, of which none may be lost."""
+        with running(self.load(count=count, rate=1000, seconds=120, **load), "gateway") as traffic:
+            found = traffic.wait()
+        assert (len(found), found.errors) == (count, {})
+        return found
+
+    def up(self, **position: Any) -> None:
+        for key, value in position.items():
+            self.stack.set(key, value)
+        self.stack.up("--skip-preview")
+
+
+@pytest.fixture
+def canary_site(stack: Callable[..., Stack]) -> Callable[..., Site]:
+    def make(*, position: dict[str, Any] | None = None, **keys: Any) -> Site:
+        site = Site(stack, canary(replicas=3, **keys), **(position or {}))
+        site.stack.up("--skip-preview")
+        return site
+
+    return make
+
+
+def release_again_and_again(site: Site, *, changes: int, promotions: int, requests: int) -> Answers:
+    """Change weights and promote under keep-alive clients, and see that every request was answered."""
+    weights = itertools.cycle(WEIGHTS)
+    colors = itertools.cycle(("green", "blue"))
+    with running(site.load(rate=800, clients=16, seconds=3600, count=requests), "weights") as traffic:
+        for number in range(promotions):
+            site.up(canaryReplicas=1)
+            for _ in range(changes * number // promotions, changes * (number + 1) // promotions):
+                site.up(canaryWeight=next(weights))
+            site.stack.set("canaryWeight", 0)
+            site.up(canaryReplicas=0, activeColor=next(colors))
+        answers = traffic.wait()
+    assert answers.errors == {}
+    assert len(answers) >= requests
+    return answers
+
+
+def test_weights_and_promotions_lose_no_request(canary_site: Callable[..., Site]) -> None:
+    release_again_and_again(canary_site(), changes=5, promotions=2, requests=50_000)
+
+
+@pytest.mark.full
+@pytest.mark.timeout(3600)
+def test_fifty_weights_and_twenty_promotions_lose_no_request(canary_site: Callable[..., Site]) -> None:
+    release_again_and_again(canary_site(), changes=50, promotions=20, requests=500_000)
+
+
+def test_the_share_is_the_weight(canary_site: Callable[..., Site]) -> None:
+    site = canary_site(position={"canaryReplicas": 1})
+    for weight in WEIGHTS:
+        site.up(canaryWeight=weight)
+        share = site.answers(5000).share(NEW)
+        assert share.fits(weight / 100), f"{share.value:.4f} is outside {share.band(weight / 100)}"
+        assert site.stack.outputs()["web"]["otherShare"] == f"{weight}%"
+        assert size(site.stack, "web-green") == 1
+
+
+def test_testers_get_the_canary_and_nobody_else_does(canary_site: Callable[..., Site]) -> None:
+    testers = {"headers": {"X-Canary": "yes"}, "cookies": {"beta": "1"}}
+    site = canary_site(router={"testers": testers, "mirror": 100}, position={"canaryReplicas": 1})
+    for marks, version in (
+        ({"X-Canary": "yes"}, NEW),
+        ({"Cookie": "a=b; beta=1"}, NEW),
+        ({"X-Canary": "no", "Cookie": "beta=11"}, OLD),
+    ):
+        assert site.answers(500, headers=marks).versions == {version: 500}
+    before = served(site, "green")
+    assert site.answers(500).versions == {OLD: 500}
+    assert served(site, "green") - before >= 500, "the canary gets a copy of what clients ask"
+
+
+def served(site: Site, color: str) -> int:
+    """How many requests for /version podinfo has counted on a color of one pod."""
+    metrics = ask(site.stack.namespace, f"web-{color}", "/metrics")
+    counted = [line for line in metrics.splitlines() if line.startswith("http_requests_total")]
+    return int(sum(float(line.rsplit(" ", 1)[1]) for line in counted))
+
+
+def test_a_user_stays_on_one_side(canary_site: Callable[..., Site]) -> None:
+    site = canary_site(router={"affinity": {"cookie": "side"}}, position={"canaryReplicas": 1})
+    site.up(canaryWeight=50)
+    users = [httpx2.Client(base_url=gateway.URL, headers={"Host": site.host}, trust_env=False) for _ in range(40)]
+
+    def versions() -> list[str]:
+        return [user.get("/version").raise_for_status().json()["version"] for user in users]
+
+    first = versions()
+    assert set(first) == {OLD, NEW}
+    assert all(versions() == first for _ in range(5))
+    site.up(canaryWeight=60)
+    assert all(after == NEW for before, after in zip(first, versions(), strict=True) if before == NEW)
+    site.stack.set("canaryWeight", 0)
+    site.up(canaryReplicas=0)
+    assert set(versions()) == {OLD}
+
+
+def test_an_old_color_that_goes_to_zero_loses_nothing(stack: Callable[..., Stack]) -> None:
+    site = Site(stack, blue_green(), idleReplicas=0)
+    site.stack.up("--skip-preview")
+    with running(site.load(rate=400, seconds=300), "to-zero") as traffic:
+        site.up(activeColor="green")
+        assert size(site.stack, "web-blue") == 0
+        site.up(activeColor="blue")
+        answers = traffic.stop()
+    assert answers.errors == {}
+    assert [(switch.old, switch.new) for switch in answers.switches()] == [(OLD, NEW), (NEW, OLD)]
+
+
+def test_a_third_version_takes_the_place_of_a_canary(canary_site: Callable[..., Site]) -> None:
+    site = canary_site(position={"canaryReplicas": 1})
+    site.up(canaryWeight=50)
+    with running(site.load(rate=200, seconds=120), "third") as traffic:
+        site.up(**{"imageTag.green": NEXT})
+        answers = traffic.stop()
+    assert answers.errors == {}
+    assert set(site.answers(200).versions) == {OLD, NEXT}
+
+
+def test_a_route_that_no_gateway_takes_is_told(canary_site: Callable[..., Site]) -> None:
+    site = canary_site()
+    site.stack.set("apps.web.router.gateway.parents[0].name", "nowhere")
+    site.stack.set("activeColor", "green")
+    for _ in range(2):
+        failure = site.stack.fail_up("--skip-preview").output
+        assert "HTTPRoute web was written" in failure
+        assert "Gateway nowhere has not looked at it yet" in failure
+        assert size(site.stack, "web-blue") == 3
+    site.stack.set("apps.web.router.gateway.parents[0].name", "edge")
+    site.up()
+    assert site.answers(200).versions == {NEW: 200}
