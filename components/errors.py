@@ -113,12 +113,13 @@ class LiveColorChangedError(RefusedError):
 class LeftOverCanaryError(RefusedError):
     """The live color would become a canary."""
 
-    def __init__(self, app: str, color: Color, key: str, value: int) -> None:
-        self.app, self.color, self.key, self.value = app, color, key, value
+    def __init__(self, app: str, color: Color, *, replicas: int, weight: int) -> None:
+        self.app, self.color, self.replicas, self.weight = app, color, replicas, weight
+        weightless = "pulumi config set canaryWeight 0 && " if weight else ""
         super().__init__(
-            f"{app}: activeColor changes to {color} while {key} is {value}, which would shrink the live color to a "
-            "canary at once. Nothing was touched. To promote the canary:\n"
-            f"    pulumi config set activeColor {color} && pulumi config set {key} 0 && pulumi up"
+            f"{app}: activeColor changes to {color} while canaryReplicas is {replicas}, which would shrink the live "
+            "color to a canary at once. Nothing was touched. To promote the canary:\n"
+            f"    pulumi config set activeColor {color} && {weightless}pulumi config set canaryReplicas 0 && pulumi up"
         )
 
 

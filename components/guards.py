@@ -33,7 +33,7 @@ def check(app: AppPlan, color: ColorPlan, old: Mapping[str, Any], new: Mapping[s
     if not live:
         return
     if color.role is Role.CANARY:
-        raise LeftOverCanaryError(app.name, app.active.color, "canaryReplicas", color.replicas)
+        raise LeftOverCanaryError(app.name, app.active.color, replicas=color.replicas, weight=app.weight)
     paths = sorted(set(changed_paths(old["spec"]["template"], new["spec"]["template"])))
     if paths and app.in_place != color.tag:
         own_doing = old["metadata"].get("annotations", {}).get(SOURCE) == new["metadata"]["annotations"][SOURCE]

@@ -1,4 +1,4 @@
-"""A small world that answers like a cluster."""
+"""A small world that answers like a cluster; `share` is what its route says, and `taken` whether a Gateway took it."""
 
 from __future__ import annotations
 
@@ -33,12 +33,25 @@ class World(Jobs):
         default_factory=lambda: {"web-blue": "source-of-blue", "web-green": "source-of-green"}
     )
     made: list[str] = field(default_factory=list)
+    share: str = "0%"
+    taken: bool = True
 
     async def namespaces(self, _: str) -> list[str]:
         return self.made
 
-    async def find(self, _: Mapping[str, Any]) -> dict[str, Any] | None:
-        return None if self.live is None else {"metadata": {"annotations": {"cutover/active": self.live}}}
+    async def find(self, manifest: Mapping[str, Any]) -> dict[str, Any] | None:
+        if self.live is None:
+            return None
+        conditions = [
+            {"type": kind, "status": str(self.taken), "observedGeneration": 1, "message": "because"}
+            for kind in ("Accepted", "ResolvedRefs")
+        ]
+        return {
+            "kind": manifest.get("kind"),
+            "metadata": {"generation": 1, "annotations": {"cutover/active": self.live, "cutover/share": self.share}},
+            "spec": {"parentRefs": [{"name": "edge"}]},
+            "status": {"parents": [{"parentRef": {"name": "edge"}, "conditions": conditions}]},
+        }
 
     async def service(self, _: str) -> Service | None:
         if self.live is None:
