@@ -133,9 +133,9 @@ def is_programmed(api: Api) -> bool:
 
 
 def is_configured() -> bool:
-    """Whether Envoy is connected to Contour and has heard from it: it is Contour that made this listener."""
-    stat = "control_plane.connected_state"
-    return answer(layout.ENVOY_STATS_PORT, f"/stats?filter={stat}") == f"{stat}: 1\n".encode()
+    """Whether Envoy hears from Contour on every stream that it has opened; each comes back by itself, in its own time."""
+    stats = answer(layout.ENVOY_STATS_PORT, "/stats?filter=control_plane.connected_state") or b""
+    return bool(stats) and all(line.endswith(b": 1") for line in stats.splitlines())
 
 
 def _contour() -> Program:
@@ -168,12 +168,12 @@ def _envoy() -> Program:
         "envoy",
         (
             str(ENVOY.program),
-            f"--config-path={_ENVOY_SETTINGS}",
-            f"--service-cluster={NAMESPACE}",
-            f"--service-node={NAME}",
-            "--concurrency=1",  # one thread answers more than the clients and pods of one machine can ask
+            *("--config-path", str(_ENVOY_SETTINGS)),
+            *("--service-cluster", NAMESPACE),
+            *("--service-node", NAME),
+            *("--concurrency", "1"),  # one thread answers more than the clients and pods of one machine can ask
             "--disable-hot-restart",  # it would share memory with an Envoy of another cluster
-            "--log-level=warning",
+            *("--log-level", "warning"),
         ),
         (layout.GATEWAY_PORT, layout.ENVOY_STATS_PORT, layout.ENVOY_ADMIN_PORT),
     )

@@ -124,8 +124,8 @@ class Judge:
     async def _side(self, against: Side) -> str:
         """Return the color that a side's pods have.
 
-        There is a baseline while there is a canary. A color that is judged as the active one has outgrown it, and is
-        compared with the other, which is as large.
+        There is a baseline while there is a canary, and until the canary is promoted. A color that is promoted without
+        having been one is compared with the other, which is as large.
         """
         other, baseline = str(self.color.color.other), str(Side.BASELINE)
         if against is Side.STABLE:
