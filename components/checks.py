@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 
 from components import guards, traffic
 from components.color import Color, Role
-from components.errors import GateFailedError, GateInconclusiveError, MigrationError
+from components.errors import HALFWAY, UNMOVED, GateFailedError, GateInconclusiveError, MigrationError
 from components.gates import gate
 from components.gates.findings import Outcome
 from components.gates.gate import Judge
@@ -107,7 +107,7 @@ class Checks:
         left = await self._memory(other)
         if not arrived:
             if self.plan.component is Component.CANARY and left.live:
-                await self._pass_gate(active)
+                await self._pass_gate(active, where=HALFWAY)
             await self._remember(active, (await self._memory(active)).serving(self._template(active)))
         if other.role is Role.IDLE and left.live:
             await self._empty(other, left.served)
@@ -167,7 +167,7 @@ class Checks:
         if 0 < present < await self._needed(canary, live) and same:
             await self._pass_gate(canary)
 
-    async def _pass_gate(self, color: ColorPlan) -> None:
+    async def _pass_gate(self, color: ColorPlan, where: str = UNMOVED) -> None:
         """Judge a color that takes, or is to take, more traffic; what has served before needs no gate."""
         asked = self.plan.gate
         if asked is None or await self._has_served(color):
@@ -176,20 +176,20 @@ class Checks:
             self.warn(color.color, f"{color.name} ({color.tag}) goes on without its gate, as `force` says")
             return
         template, memory = self._template(color), await self._memory(color)
-        guards.refuse_failed(self.plan, color, template, memory.verdict)
+        guards.refuse_failed(self.plan, color, template, memory.verdict, where)
         found = await self._judge(color).judge(asked)
         for finding in found:
             tell = self.note if finding.outcome is Outcome.PASSED else self.warn
             tell(color.color, f"{finding.outcome}: {finding}")
         told = tuple(str(finding)[:LONGEST_FINDING] for finding in found)
         if not gate.passed(found) and not gate.failed(found):
-            raise GateInconclusiveError(self.plan.name, color.color, color.tag, findings=told)
+            raise GateInconclusiveError(self.plan.name, color.color, color.tag, findings=told, where=where)
         now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         verdict = Verdict(template, self.plan.gate_hash, passed=gate.passed(found), at=now, findings=told)
         await self._remember(color, replace(memory, verdict=verdict))
         if not verdict.passed:
             failures = [str(one) for one in found if one.outcome is Outcome.FAILED and not one.dry_run]
-            raise GateFailedError(self.plan.name, color.color, color.tag, findings=failures)
+            raise GateFailedError(self.plan.name, color.color, color.tag, findings=failures, where=where)
 
     def _judge(self, color: ColorPlan) -> Judge:
         return Judge(self.cluster, self.plan, color, lambda text: self.say(color.color, text))
