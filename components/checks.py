@@ -17,7 +17,7 @@ from typing import Any, TypeAlias
 
 from components import guards, traffic
 from components.color import Color, Role
-from components.errors import GateFailedError, GateInconclusiveError, MigrationError
+from components.errors import HALFWAY, UNMOVED, GateFailedError, GateInconclusiveError, MigrationError
 from components.gates import gate
 from components.gates.findings import Outcome
 from components.gates.gate import Judge
@@ -112,7 +112,7 @@ class Checks:
         left = await self._memory(other)
         if not arrived:
             if self.plan.splits_by_pods and left.live:
-                await self._pass_gate(active)
+                await self._pass_gate(active, where=HALFWAY)
             await self._remember(active, (await self._memory(active)).serving(self._template(active)))
         if other.role is Role.IDLE and left.live:
             await self._empty(other, left.served)
@@ -173,14 +173,15 @@ class Checks:
             await self._pass_gate(canary)
 
     async def _may_take(self, canary: ColorPlan) -> None:
-        """Judge a canary before a route gives it a share, or more than it has, or when its template has changed."""
+        """Judge a canary before a route gives it a share, or more than it has, or when it or the gate has changed."""
         verdict = (await self._memory(canary)).verdict
-        judged = verdict and verdict.passed and verdict.template == self._template(canary)
+        passed = verdict if verdict and verdict.passed else None
+        judged = passed and (passed.template, passed.gate) == (self._template(canary), self.plan.gate_hash)
         present = await traffic.routed_weight(self.cluster, self.plan, canary.color)
         if self.plan.weight > (present if judged else 0):
             await self._pass_gate(canary)
 
-    async def _pass_gate(self, color: ColorPlan) -> None:
+    async def _pass_gate(self, color: ColorPlan, where: str = UNMOVED) -> None:
         """Judge a color that takes, or is to take, more traffic; what has served before needs no gate."""
         asked = self.plan.gate
         if asked is None or await self._has_served(color):
@@ -189,20 +190,20 @@ class Checks:
             self.warn(color.color, f"{color.name} ({color.tag}) goes on without its gate, as `force` says")
             return
         template, memory = self._template(color), await self._memory(color)
-        guards.refuse_failed(self.plan, color, template, memory.verdict)
+        guards.refuse_failed(self.plan, color, template, memory.verdict, where)
         found = await self._judge(color).judge(asked)
         for finding in found:
             tell = self.note if finding.outcome is Outcome.PASSED else self.warn
             tell(color.color, f"{finding.outcome}: {finding}")
         told = tuple(str(finding)[:LONGEST_FINDING] for finding in found)
         if not gate.passed(found) and not gate.failed(found):
-            raise GateInconclusiveError(self.plan.name, color.color, color.tag, findings=told)
+            raise GateInconclusiveError(self.plan.name, color.color, color.tag, findings=told, where=where)
         now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         verdict = Verdict(template, self.plan.gate_hash, passed=gate.passed(found), at=now, findings=told)
         await self._remember(color, replace(memory, verdict=verdict))
         if not verdict.passed:
             failures = [str(one) for one in found if one.outcome is Outcome.FAILED and not one.dry_run]
-            raise GateFailedError(self.plan.name, color.color, color.tag, findings=failures)
+            raise GateFailedError(self.plan.name, color.color, color.tag, findings=failures, where=where)
 
     def _judge(self, color: ColorPlan) -> Judge:
         return Judge(self.cluster, self.plan, color, lambda text: self.say(color.color, text))

@@ -29,6 +29,10 @@ from collections.abc import Mapping, Sequence
 from components.color import Color
 from components.problems import Problem
 
+UNMOVED = "Traffic is where it was"
+HALFWAY = "Both colors are at full size and take about half of the traffic each"
+"""What a check that stopped a release says of the traffic; the second of a CanaryApp without a router."""
+
 
 class CutoverError(Exception):
     """Anything that Cutover itself refuses or sees fail."""
@@ -186,14 +190,26 @@ class MigrationError(StoppedError):
 
 
 class GateFailedError(StoppedError):
-    """A color did not pass its gate. `findings` are sentences; `at` is when it was judged, if not just now."""
+    """A color did not pass its gate.
 
-    def __init__(self, app: str, color: Color, tag: str, *, findings: Sequence[str], at: str | None = None) -> None:
+    `findings` are sentences; `at` is when it was judged, if not just now; `where` tells of the traffic.
+    """
+
+    def __init__(
+        self,
+        app: str,
+        color: Color,
+        tag: str,
+        *,
+        findings: Sequence[str],
+        at: str | None = None,
+        where: str = UNMOVED,
+    ) -> None:
         self.app, self.color, self.tag, self.findings, self.at = app, color, tag, tuple(findings), at
         when = f" on {at}, and neither its pods nor the gate have changed since" if at else ""
         super().__init__(
-            f"{app}: {color} ({tag}) did not pass its gate{when}: {_told(findings)}Traffic is where it was, and "
-            f"{color} is not promoted as it is. Release another tag on it, or go back:\n"
+            f"{app}: {color} ({tag}) did not pass its gate{when}: {_told(findings)}{where}, and {color} is "
+            "not promoted as it is. Release another tag on it, or go back:\n"
             f"    pulumi config set activeColor {color.other} && pulumi up\n"
             "To promote it all the same, this once:\n"
             f"    pulumi config set --path apps.{app}.force {tag} && pulumi up"
@@ -203,10 +219,10 @@ class GateFailedError(StoppedError):
 class GateInconclusiveError(StoppedError):
     """A gate could not be asked or had no answer, which is nobody's fault yet."""
 
-    def __init__(self, app: str, color: Color, tag: str, *, findings: Sequence[str]) -> None:
+    def __init__(self, app: str, color: Color, tag: str, *, findings: Sequence[str], where: str = UNMOVED) -> None:
         self.app, self.color, self.tag, self.findings = app, color, tag, tuple(findings)
         super().__init__(
-            f"{app}: the gate of {color} ({tag}) came to no conclusion: {_told(findings)}Traffic is where it was. "
+            f"{app}: the gate of {color} ({tag}) came to no conclusion: {_told(findings)}{where}. "
             "`pulumi up` asks again. To promote it without an answer, this once:\n"
             f"    pulumi config set --path apps.{app}.force {tag} && pulumi up"
         )

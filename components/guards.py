@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from components.color import Role
-from components.errors import GateFailedError, LeftOverCanaryError, LiveColorChangedError, NotOursError
+from components.errors import UNMOVED, GateFailedError, LeftOverCanaryError, LiveColorChangedError, NotOursError
 from components.memory import Verdict
 from components.plan import SOURCE, AppPlan, ColorPlan, Manifest
 
@@ -77,7 +77,7 @@ def check_ours(manifest: Manifest, found: Mapping[str, str] | None, context: str
         raise NotOursError(kind, name, context, expected=ours, found=found)
 
 
-def refuse_failed(app: AppPlan, color: ColorPlan, template: str, verdict: Verdict | None) -> None:
+def refuse_failed(app: AppPlan, color: ColorPlan, template: str, verdict: Verdict | None, where: str = UNMOVED) -> None:
     """Refuse to promote what has failed: the same template, by the same gate.
 
     Raises:
@@ -86,7 +86,7 @@ def refuse_failed(app: AppPlan, color: ColorPlan, template: str, verdict: Verdic
     if verdict is None or verdict.passed or app.force == color.tag:
         return
     if (verdict.template, verdict.gate) == (template, app.gate_hash):
-        raise GateFailedError(app.name, color.color, color.tag, findings=verdict.findings, at=verdict.at)
+        raise GateFailedError(app.name, color.color, color.tag, findings=verdict.findings, at=verdict.at, where=where)
 
 
 def changed_paths(old: Any, new: Any, path: str = "") -> Iterator[str]:

@@ -187,7 +187,9 @@ def test_a_canary_at_full_size_passes_its_gate_before_the_old_color_shrinks(stac
     api.up()
     api.set("activeColor", "green")
     for _ in range(2):
-        assert "web: green (6.9.1) did not pass its gate" in api.fail_up("--skip-preview").output
+        failure = api.fail_up("--skip-preview").output
+        assert "web: green (6.9.1) did not pass its gate" in failure
+        assert "Both colors are at full size and take about half of the traffic each" in failure
         assert (size(api, "web-blue"), size(api, "web-green")) == (2, 2)
     api.set("activeColor", "blue")
     api.up("--skip-preview")
