@@ -133,7 +133,7 @@ def is_programmed(api: Api) -> bool:
 
 
 def is_configured() -> bool:
-    """Whether Envoy hears from Contour on every stream that it has opened; each comes back by itself, in its own time."""
+    """Whether Envoy is connected to Contour by each of its streams; after a loss each comes back in its own time."""
     stats = answer(layout.ENVOY_STATS_PORT, "/stats?filter=control_plane.connected_state") or b""
     return bool(stats) and all(line.endswith(b": 1") for line in stats.splitlines())
 

@@ -68,8 +68,7 @@ def _rules(router: Router, gateway: Gateway, split: Split) -> Iterator[Manifest]
         backend: Manifest = {**_backend(color, split), "weight": weight}
         if affinity:
             cookie = {"name": "Set-Cookie", "value": set_cookie(affinity, split.cookie(color), gateway.path)}
-            header = {"add": [cookie], "remove": ["X-Cutover"]}  # Contour ignores an `add` that stands alone
-            backend["filters"] = [{"type": "ResponseHeaderModifier", "responseHeaderModifier": header}]
+            backend["filters"] = [{"type": "ResponseHeaderModifier", "responseHeaderModifier": {"add": [cookie]}}]
         backends.append(backend)
     if split.baseline:
         backends.append({"name": split.baseline, "port": split.port, "weight": split.weight})

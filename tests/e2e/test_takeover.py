@@ -29,6 +29,8 @@ from tests.e2e.stacks import CONTEXT, IMAGE, KUBECONFIG, NEW, OLD, PROJECT, Stac
 
 PAGE = (PROJECT / "docs" / "migration.md").read_text()
 REPLICAS = 3
+NODE_SECONDS = 2
+"""How late the node's proxy may be to follow the switch that was before."""
 ENDING_SECONDS = 30
 """What pods that were deleted get to be gone."""
 
@@ -268,6 +270,7 @@ def test_a_rollout_of_argo_is_taken_over(taken_over: Callable[..., tuple[Stack, 
         argo.promote(NEW)
         ways.kubectl(web.namespace, "wait", "rollout/web", "--for=jsonpath={.status.phase}=Healthy", "--timeout=60s")
         before = identity(web)
+        time.sleep(NODE_SECONDS)
         with traffic(port) as sent, watch.endpoints(kubeconfig(), web.namespace, "web") as endpoints:
             for step in blocks("From Argo Rollouts"):
                 shell.type(step)
