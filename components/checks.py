@@ -82,7 +82,8 @@ class Checks:
         live = await traffic.live_color(self.cluster, self.plan)
         serving = [color for color in self.plan.colors.values() if color.role is not Role.IDLE]
         await asyncio.gather(*(self._ready_to_serve(color, live) for color in serving), self._baseline_ready())
-        if not self.plan.splits_by_pods and live not in {None, self.plan.active.color}:
+        moves = not self.plan.splits_by_pods and live not in {None, self.plan.active.color}
+        if moves or await traffic.is_taken_over(self.cluster, self.plan):
             await self._pass_gate(self.plan.active)
         if self.plan.routes:
             await self._may_take(self.plan.other)

@@ -9,7 +9,8 @@
     │   ├── LiveColorChangedError    the live color's pods would change in place
     │   ├── LeftOverCanaryError      the active color would change under a running canary
     │   ├── NamespaceLostError       the namespace would go, with all that is in it
-    │   └── NotOursError             an object of that name is there, and is somebody else's
+    │   ├── NotOursError             an object of that name is there, and is somebody else's
+    │   └── NotAsItIsError           a Service that is taken over would be exposed in another way
     └── StoppedError                 a check stopped the release; traffic is where it was
         ├── MigrationError           a migration did not end well, or the live color cannot live with it
         ├── NotReadyError            a color cannot become ready
@@ -25,6 +26,7 @@ Every error carries its facts as attributes; its text names the object, the reas
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from components.color import Color
 from components.problems import Problem
@@ -136,15 +138,44 @@ class NotOursError(RefusedError):
         self.kind, self.name, self.context, self.expected, self.found = kind, name, context, expected, found
         wanted = ", ".join(f"{key}={value}" for key, value in expected.items())
         there = ", ".join(f"{key}={found[key]}" for key in expected if key in found) or "none of these"
-        way_out = (
-            "If it is meant to be used as it is:\n    pulumi config set createNamespace false && pulumi up"
-            if kind == "Namespace"
-            else "Give the app another name, its old component back if that is what changed, or remove the object if "
-            f"nobody needs it (`kubectl delete {kind.lower()} {name}`), and run `pulumi up` again."
-        )
+        match kind:
+            case "Namespace":
+                way_out = (
+                    "If it is meant to be used as it is:\n    pulumi config set createNamespace false && pulumi up"
+                )
+            case "Service" if not expected.keys() & found.keys():
+                way_out = (
+                    "Give the app another name, or let it take the Service over: docs/migration.md has the way, of "
+                    "which this is the step that allows it:\n"
+                    f"    kubectl label service {name} {' '.join(f'{key}={value}' for key, value in expected.items())}"
+                )
+            case _:
+                way_out = (
+                    "Give the app another name, its old component back if that is what changed, or remove the object "
+                    f"if nobody needs it (`kubectl delete {kind.lower()} {name}`), and run `pulumi up` again."
+                )
         super().__init__(
             f"{kind} {name} is in context {context} already, but not as this stack's: its labels would be {wanted}, "
             f"and it has {there}. It was left as it is. {way_out}"
+        )
+
+
+class NotAsItIsError(RefusedError):
+    """A Service that is to be taken over would change; `changes` are keys of `expose`: what is there, what would be."""
+
+    def __init__(self, app: str, changes: Mapping[str, tuple[Any, Any]]) -> None:
+        self.app, self.changes = app, changes
+        told = ", ".join(f"{key} {was!r} would become {will_be!r}" for key, (was, will_be) in changes.items())
+        keep = {key: f"rm --path apps.{app}.expose.{key}" for key in changes}
+        keep |= {
+            key: f"set --path apps.{app}.expose.{key} {was or repr('')}"
+            for key, (was, _) in changes.items()
+            if was is not None
+        }
+        super().__init__(
+            f"Service {app} is to be taken over, and would be exposed in another way: {told}. Connections would be "
+            "refused meanwhile. It was left as it is. To keep what it has:\n"
+            + "\n".join(f"    pulumi config {command}" for command in keep.values())
         )
 
 

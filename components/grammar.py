@@ -307,6 +307,15 @@ AppName: TypeAlias = Annotated[
 DnsLabel: TypeAlias = Annotated[
     str, Text("a name of lower-case letters, digits and `-`, at most 63 characters", _DNS_LABEL, 63, "<name>")
 ]
+PortName: TypeAlias = Annotated[
+    str,
+    Text(
+        "a port's name: lower-case letters, digits and `-`, at most 63 characters, or empty for a port without one",
+        rf"({_DNS_LABEL})?",
+        63,
+        "<name>",
+    ),
+]
 ObjectName: TypeAlias = Annotated[
     str,
     Text("an object's name: lower-case letters, digits, `-`, `.`, at most 253", _DNS_NAME, 253, "<name>"),

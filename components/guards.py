@@ -10,7 +10,14 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from components.color import Role
-from components.errors import UNMOVED, GateFailedError, LeftOverCanaryError, LiveColorChangedError, NotOursError
+from components.errors import (
+    UNMOVED,
+    GateFailedError,
+    LeftOverCanaryError,
+    LiveColorChangedError,
+    NotAsItIsError,
+    NotOursError,
+)
 from components.memory import Verdict
 from components.plan import SOURCE, AppPlan, ColorPlan, Manifest
 
@@ -75,6 +82,39 @@ def check_ours(manifest: Manifest, found: Mapping[str, str] | None, context: str
     if found is not None and not ours.items() <= found.items():
         kind, name = manifest["kind"], manifest["metadata"]["name"]
         raise NotOursError(kind, name, context, expected=ours, found=found)
+
+
+def check_taken_over(app: AppPlan, found: Manifest) -> None:
+    """Refuse to take a Service over and expose it in another way than it is.
+
+    A port of another name is another port to a node's proxy, which knows no endpoints of it until their news has come
+    as well, and refuses connections until then; a type or a port that goes takes what points at it along.
+
+    Args:
+        app: the app as it is planned.
+        found: the Service that is there.
+
+    Raises:
+        NotAsItIsError: type, port, port name or node port would change.
+    """
+    planned = app.live_service["spec"]
+    (port,) = planned["ports"]
+    there = [each for each in found["spec"].get("ports", []) if each.get("protocol", "TCP") == "TCP"]
+    same = next((each for each in there if each["port"] == port["port"]), there[0] if there else {})
+    is_now = {
+        "type": found["spec"].get("type", "ClusterIP"),
+        "port": same.get("port"),
+        "portName": same.get("name", ""),
+        "nodePort": same.get("nodePort"),
+    }
+    will_be = {
+        "type": planned["type"],
+        "port": port["port"],
+        "portName": port.get("name", ""),
+        "nodePort": port.get("nodePort", is_now["nodePort"]),
+    }
+    if changes := {key: (value, will_be[key]) for key, value in is_now.items() if value != will_be[key]}:
+        raise NotAsItIsError(app.name, changes)
 
 
 def refuse_failed(app: AppPlan, color: ColorPlan, template: str, verdict: Verdict | None, where: str = UNMOVED) -> None:

@@ -52,15 +52,16 @@ def deployment(meta: Manifest, app: App, selector: Mapping[str, str], template: 
 def inner_service(meta: Manifest, app: App, selector: Mapping[str, str], *, forced: bool = False) -> Manifest:
     """A Service inside the cluster: a color's own one, or with `forced` the preview one, whose selector moves."""
     annotations = {**meta["annotations"], **_SKIP_AWAIT, **(_PATCH_FORCE if forced else {})}
-    return _service({**meta, "annotations": annotations}, app, selector, ServiceType.CLUSTER_IP, node_port=None)
+    return _service({**meta, "annotations": annotations}, app, selector, ServiceType.CLUSTER_IP, {"name": "app"})
 
 
 def live_service(meta: Manifest, app: App, selector: Mapping[str, str]) -> Manifest:
     """The Service that carries live traffic, exposed as the app says."""
     annotations = {**app.expose.annotations, **meta["annotations"], **_SKIP_AWAIT, **_PATCH_FORCE}
-    return _service(
-        {**meta, "annotations": annotations}, app, selector, app.expose.type, node_port=app.expose.node_port
-    )
+    port: Manifest = {"name": app.expose.port_name} if app.expose.port_name else {}
+    if app.expose.node_port:
+        port["nodePort"] = app.expose.node_port
+    return _service({**meta, "annotations": annotations}, app, selector, app.expose.type, port)
 
 
 def route_metadata(meta: Manifest) -> Manifest:
@@ -68,14 +69,10 @@ def route_metadata(meta: Manifest) -> Manifest:
     return {**meta, "annotations": {**meta["annotations"], **_SKIP_AWAIT, **_PATCH_FORCE}}
 
 
-def _service(
-    meta: Manifest, app: App, selector: Mapping[str, str], kind: ServiceType, *, node_port: int | None
-) -> Manifest:
-    port: Manifest = {"name": "app", "port": app.expose.port, "protocol": "TCP", "targetPort": "app"}
+def _service(meta: Manifest, app: App, selector: Mapping[str, str], kind: ServiceType, named: Manifest) -> Manifest:
+    port: Manifest = {**named, "port": app.expose.port, "protocol": "TCP", "targetPort": "app"}
     if app.expose.app_protocol:
         port["appProtocol"] = app.expose.app_protocol
-    if node_port:
-        port["nodePort"] = node_port
     return {
         "apiVersion": "v1",
         "kind": "Service",

@@ -17,6 +17,8 @@ ACTIVE = "cutover/active"
 TAGS = "cutover/tags"
 SHARE = "cutover/share"
 STACK = "cutover/stack"
+MANAGED_BY: Mapping[str, str] = {"app.kubernetes.io/managed-by": "cutover"}
+"""A label of every object and pod of ours, which pods that were there before lack."""
 
 Manifest: TypeAlias = dict[str, Any]
 """A Kubernetes object as the API writes it: camelCase keys, `apiVersion`, `kind`, `metadata`, …"""

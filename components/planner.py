@@ -16,6 +16,7 @@ from components import objects, pod
 from components.color import Color, Role
 from components.plan import (
     ACTIVE,
+    MANAGED_BY,
     ROLE,
     SHARE,
     SOURCE,
@@ -37,8 +38,6 @@ from components.schema import App, Config, Pod, Settings
 BASELINE = "baseline"
 """Where a color's name stands in labels and names, for the pods beside a canary."""
 
-_MANAGED_BY: Mapping[str, str] = {"app.kubernetes.io/managed-by": "cutover"}
-
 
 def plan(settings: Settings, *, owner: str) -> StackPlan:
     """Say which objects `settings` mean.
@@ -47,7 +46,7 @@ def plan(settings: Settings, *, owner: str) -> StackPlan:
         settings: a configuration that `config.load` has passed.
         owner: the stack as `<project>/<stack>`; every object carries it as a label.
     """
-    labels = {**_MANAGED_BY, STACK: label_value(owner)}
+    labels = {**MANAGED_BY, STACK: label_value(owner)}
     namespace = objects.namespace(settings.namespace, labels, settings.pod_security)
     return StackPlan(
         owner=labels[STACK],
@@ -186,7 +185,7 @@ class _Planner:
 
     def _live_service(self, share: str) -> Manifest:
         by_pods = self.app.component is Component.CANARY and not self.app.router
-        selector = {"app": self.name} if by_pods else self._selector(self.where.active)
+        selector = {"app": self.name, **MANAGED_BY} if by_pods else self._selector(self.where.active)
         return objects.live_service(self._metadata(self.name, self._told(share)), self.app, selector)
 
     def _routes(self, share: str, weight: int, *, canary: bool) -> tuple[Manifest, ...]:
@@ -212,7 +211,7 @@ class _Planner:
             written_as,
             tag,
             self.app.pod(color),
-            labels={**_MANAGED_BY, "app.kubernetes.io/name": self.name, "app.kubernetes.io/version": label_value(tag)},
+            labels={**MANAGED_BY, "app.kubernetes.io/name": self.name, "app.kubernetes.io/version": label_value(tag)},
             patches=(self.app.pod_template, self.app.colors.of(color).pod_template),
         )
 

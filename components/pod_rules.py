@@ -9,6 +9,7 @@ from typing import Any
 from components.color import Color
 from components.grammar import ENV_NAME, OWN_PREFIXES, quantity
 from components.merge import MergeKeyMissingError
+from components.plan import MANAGED_BY
 from components.pod import ANY_COLOR, CONTAINER, template
 from components.problems import Path, Problem, remove, set_to, written, wrong
 from components.schema import App, Pod, PodSecurity, Probe
@@ -177,7 +178,7 @@ def _patched(path: Path, name: str, pod: Pod, patch: Mapping[str, Any]) -> Itera
     key = (*path, "podTemplate")
     try:
         before, after = (
-            template(name, ANY_COLOR, "tag", pod, labels={}, patches=patches) for patches in ((), (patch,))
+            template(name, ANY_COLOR, "tag", pod, labels=MANAGED_BY, patches=patches) for patches in ((), (patch,))
         )
     except MergeKeyMissingError as error:
         yield Problem(key, patch, f"cannot be merged; {error}", "give it in Pulumi.<stack>.yaml")
@@ -186,8 +187,8 @@ def _patched(path: Path, name: str, pod: Pod, patch: Mapping[str, Any]) -> Itera
         yield Problem(
             key,
             patch,
-            f"changes what a release stands on; the labels app and color, and the container named {CONTAINER} with its "
-            "image, must stay (what a color runs is its tag in imageTag)",
+            "changes what a release stands on; the labels app and color and app.kubernetes.io/managed-by, and the "
+            f"container named {CONTAINER} with its image, must stay (what a color runs is its tag in imageTag)",
             f"take it out of {written(key)} in Pulumi.<stack>.yaml",
         )
 
@@ -196,7 +197,6 @@ def _kept(template: Mapping[str, Any]) -> Any:
     labels = template.get("metadata", {}).get("labels", {})
     containers = template.get("spec", {}).get("containers", [])
     return (
-        labels.get("app"),
-        labels.get("color"),
+        [labels.get(label) for label in ("app", "color", *MANAGED_BY)],
         [container.get("image") for container in containers if container.get("name") == CONTAINER],
     )

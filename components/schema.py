@@ -30,6 +30,7 @@ from components.grammar import (
     OneOf,
     Percent,
     Port,
+    PortName,
     Positive,
     Quantity,
     ResourceName,
@@ -224,6 +225,8 @@ class Expose(Keys):
     """ClusterIP: inside the cluster; NodePort: on every node, at `nodePort`; LoadBalancer: by the cloud's."""
     port: Port = 80
     """The Service's port; the color Services and the preview Service have it too."""
+    port_name: PortName = "app"
+    """The port's name, by which an Ingress may call it; empty for none. One that is taken over keeps the one it has."""
     node_port: NodePortNumber | None = None
     """The nodes' port; it must be given for NodePort, so that a cluster rebuilt has the same."""
     app_protocol: LabelKey | None = None

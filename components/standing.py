@@ -23,6 +23,7 @@ async def confront(plan: StackPlan, cluster: Cluster) -> StackPlan:
     Raises:
         NamespaceLostError: the namespace that the stack made would go, with all that is in it.
         GateFailedError: a color that is to be live has failed its gate.
+        NotAsItIsError: a Service that is to be taken over would be exposed in another way.
     """
     kept = plan.namespace if plan.namespace_manifest else None
     for name in await cluster.namespaces(plan.owner):
@@ -36,8 +37,13 @@ async def confront_app(app: AppPlan, cluster: Cluster) -> AppPlan:
 
     Raises:
         GateFailedError: a color that is to be live has failed its gate.
+        NotAsItIsError: a Service that is to be taken over would be exposed in another way.
     """
     live = await live_color(cluster, app)
+    service = await cluster.service(app.name)
+    if live is None and service is not None:
+        guards.check_ours(app.live_service, (service.metadata and service.metadata.labels) or {}, cluster.context)
+        guards.check_taken_over(app, service.to_dict())
     deployment, *others = await asyncio.gather(*(cluster.deployment(color.name) for color in (app.active, app.other)))
     memory = Memory.of(deployment)
     memories = [memory, *map(Memory.of, others)]

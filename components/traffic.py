@@ -50,6 +50,11 @@ async def _told(cluster: Cluster, app: AppPlan) -> Mapping[str, str]:
     return {}
 
 
+async def is_taken_over(cluster: Cluster, app: AppPlan) -> bool:
+    """Tell whether the live Service is there and no move of ours has been: other pods have its traffic."""
+    return await cluster.service(app.name) is not None and await live_color(cluster, app) is None
+
+
 async def ready_endpoints(cluster: Cluster, color: ColorPlan) -> int:
     """Return how many ready endpoints the color's own Service has."""
     return sum(endpoint.ready for endpoint in await cluster.endpoints(color.name))

@@ -182,6 +182,15 @@ def test_goes_on_without_its_gate(judges: Judges, world: World, changes: dict[st
     assert "cutover/live" in world.memory["web-blue"]
 
 
+@pytest.mark.parametrize("component", Component)
+def test_what_takes_over_the_traffic_of_others_passes_its_gate_first(judges: Judges, component: Component) -> None:
+    judges.found = [FAILED]
+    world = World(others=True)
+    with pytest.raises(GateFailedError):
+        in_no_time(gated(world, component=component).ready_to_serve())
+    assert "cutover/live" not in world.memory["web-blue"]
+
+
 def test_force_names_one_tag_and_is_told() -> None:
     check, warnings = checks(World(live="green"), gate=Gate(), force="1.0")
     in_no_time(check.ready_to_serve())

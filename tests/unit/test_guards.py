@@ -9,7 +9,7 @@ import pytest
 
 from components import guards
 from components.color import Color, Role
-from components.errors import LeftOverCanaryError, LiveColorChangedError, NotOursError
+from components.errors import LeftOverCanaryError, LiveColorChangedError, NotAsItIsError, NotOursError
 from components.plan import Manifest
 from tests.unit.plans import app_plan
 
@@ -127,3 +127,58 @@ def test_what_is_not_ours_is_left_alone(found: dict[str, str]) -> None:
 def test_a_namespace_that_is_there_can_be_used_as_it_is() -> None:
     with pytest.raises(NotOursError, match="pulumi config set createNamespace false && pulumi up"):
         guards.check_ours(manifest("Namespace"), {}, "kind")
+
+
+def exposed(kind: str = "ClusterIP", *ports: dict[str, Any]) -> Manifest:
+    return {"spec": {"type": kind, "ports": list(ports or ({"port": 80, "name": "http", "protocol": "TCP"},))}}
+
+
+@pytest.mark.parametrize(
+    ("found", "planned"),
+    [
+        (exposed(), exposed()),
+        (exposed("ClusterIP", {"port": 80}), exposed("ClusterIP", {"port": 80})),
+        (
+            exposed("ClusterIP", {"port": 80, "name": "more", "protocol": "UDP"}, {"port": 80, "name": "http"}),
+            exposed(),
+        ),
+        (
+            exposed("LoadBalancer", {"port": 80, "name": "http", "nodePort": 30001}),
+            exposed("LoadBalancer", {"port": 80, "name": "http"}),
+        ),
+    ],
+    ids=["the same", "without a name", "beside another", "a node port that nobody asked for"],
+)
+def test_a_service_is_taken_over_as_it_is(found: Manifest, planned: Manifest) -> None:
+    guards.check_taken_over(app_plan(live_service=planned), found)
+
+
+@pytest.mark.parametrize(
+    ("found", "command"),
+    [
+        (exposed("LoadBalancer"), "set --path apps.web.expose.type LoadBalancer"),
+        (exposed("ClusterIP", {"port": 8080, "name": "http"}), "set --path apps.web.expose.port 8080"),
+        (exposed("ClusterIP", {"port": 80, "name": "web"}), "set --path apps.web.expose.portName web"),
+        (exposed("ClusterIP", {"port": 80}), "set --path apps.web.expose.portName ''"),
+        (
+            exposed("ClusterIP", {"port": 80, "name": "http", "nodePort": 30002}),
+            "set --path apps.web.expose.nodePort 30002",
+        ),
+        (exposed("ClusterIP", {"port": 80, "name": "http"}), "rm --path apps.web.expose.nodePort"),
+    ],
+    ids=["type", "port", "name", "no name", "node port", "no node port"],
+)
+def test_a_service_that_would_be_exposed_otherwise_is_not_taken_over(found: Manifest, command: str) -> None:
+    planned = exposed()
+    if "nodePort" in command:
+        planned["spec"]["ports"][0]["nodePort"] = 30001
+    with pytest.raises(NotAsItIsError) as refused:
+        guards.check_taken_over(app_plan(live_service=planned), found)
+    assert str(refused.value).endswith(f"To keep what it has:\n    pulumi config {command}")
+
+
+def test_the_refusal_of_a_service_says_how_to_allow_it() -> None:
+    with pytest.raises(NotOursError) as refused:
+        guards.check_ours(manifest(), {"app": "web"}, "kind")
+    labels = "cutover/stack=cutover.dev cutover/component=BlueGreenApp"
+    assert str(refused.value).endswith(f"\n    kubectl label service web {labels}")

@@ -103,7 +103,10 @@ class TestTraffic:
         }
 
     def test_the_live_service_of_a_canary_app_selects_both(self) -> None:
-        assert only(stack({"api": canary()})).live_service["spec"]["selector"] == {"app": "api"}
+        assert only(stack({"api": canary()})).live_service["spec"]["selector"] == {
+            "app": "api",
+            "app.kubernetes.io/managed-by": "cutover",
+        }
 
     def test_exposes_only_the_live_service(self) -> None:
         web_plan = only(web(expose={"type": "NodePort", "nodePort": 30001, "port": 8000, "appProtocol": "grpc"}))

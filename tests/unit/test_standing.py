@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from components.color import Color, Role
-from components.errors import GateFailedError, NamespaceLostError
+from components.errors import GateFailedError, NamespaceLostError, NotAsItIsError, NotOursError
 from components.gates.settings import Gate
 from components.plan import AppPlan, StackPlan
 from components.standing import confront
@@ -52,6 +52,18 @@ def test_a_namespace_that_the_stack_made_is_not_given_up(changes: dict[str, Any]
 )
 def test_other_namespaces_are_fine(made: list[str], changes: dict[str, Any]) -> None:
     confronted(World(made=made), **changes)
+
+
+def test_a_service_of_others_is_refused_before_anything_is_touched() -> None:
+    labels = {"cutover/stack": "cutover.unit", "cutover/component": "BlueGreenApp"}
+    service = {"kind": "Service", "metadata": {"name": "web", "labels": labels}, "spec": {"ports": [{"port": 80}]}}
+    with pytest.raises(NotOursError, match="Service web is in context unit already"):
+        app_of(World(others=True), live_service=service)
+    with pytest.raises(NotAsItIsError, match="portName '' would become 'app'"):
+        app_of(
+            World(others=True, labels=labels),
+            live_service={**service, "spec": {"ports": [{"port": 80, "name": "app"}], "type": "ClusterIP"}},
+        )
 
 
 def failed(template: str = "template-of-blue", gate: str = "the-gate", *, passed: bool = False) -> dict[str, str]:

@@ -19,9 +19,12 @@ REVISION = {"deployment.kubernetes.io/revision": "1"}
 
 @dataclass
 class World(Jobs):
-    """Deployments by color and the color that the live Service selects; writes are noted in `log`."""
+    """Deployments by color and the color that the live Service selects, or `others`; writes are noted in `log`."""
 
     live: str | None = None
+    others: bool = False
+    labels: dict[str, str] = field(default_factory=dict)
+    context: str = "unit"
     sizes: dict[str, int] = field(default_factory=lambda: {"web-blue": 3, "web-green": 3})
     ready: dict[str, int] = field(default_factory=dict)
     memory: dict[str, dict[str, str]] = field(default_factory=dict)
@@ -55,7 +58,8 @@ class World(Jobs):
 
     async def service(self, _: str) -> Service | None:
         if self.live is None:
-            return None
+            spec = {"ports": [{"port": 80}]}
+            return an(Service, {"metadata": {"labels": self.labels}, "spec": spec}) if self.others else None
         return an(Service, {"metadata": {"name": "web", "annotations": {"cutover/active": self.live}}})
 
     async def deployment(self, name: str) -> Deployment | None:
