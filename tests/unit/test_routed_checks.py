@@ -91,3 +91,15 @@ def test_a_dropped_canary_has_time_for_what_it_is_answering() -> None:
     in_no_time(mine.moved())
     assert said == ["green: connections have 2 s to end", "green: connections have 1 s to end"]
     assert "cutover/live" not in here.memory["web-green"]
+
+
+@pytest.mark.parametrize(("weight", "size"), [(50, 4), (1, 1), (99, 8)])
+def test_a_canary_under_an_autoscaler_is_sized_for_its_share_before_it_gets_it(weight: int, size: int) -> None:
+    here = world()
+    here.sizes = {"web-blue": 8, "web-green": 1}
+    position = canary(weight) | {
+        "active": color_plan(Color.BLUE, Role.ACTIVE, hpa=True),
+        "other": color_plan(Color.GREEN, Role.CANARY, replicas=1, hpa=True),
+    }
+    in_no_time(checks(here, **position)[0].ready_to_serve())
+    assert here.sizes["web-green"] == size
