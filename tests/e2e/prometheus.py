@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
 import yaml
 from lightkube import Client, codecs
@@ -12,14 +13,14 @@ from lightkube.resources.core_v1 import Service
 PORT = 9090
 
 
-def start(api: Client, namespace: str, image: str, app: str, seconds: float = 90) -> None:
-    """Start a Prometheus that scrapes an app's two color Services once a second, and wait until it is ready.
+def start(
+    api: Client, namespace: str, image: str, app: str, *, sides: Sequence[str] = ("blue", "green"), seconds: float = 90
+) -> None:
+    """Start a Prometheus that scrapes the Services of an app's sides once a second, and wait until it is ready.
 
-    A color must have a single pod: behind a Service, counters of several would be taken for one.
+    A side must have a single pod: behind a Service, counters of several would be taken for one.
     """
-    targets = [
-        {"targets": [_address(api, f"{app}-{color}")], "labels": {"color": color}} for color in ("blue", "green")
-    ]
+    targets = [{"targets": [_address(api, f"{app}-{side}")], "labels": {"color": side}} for side in sides]
     scrape = {"job_name": app, "scrape_interval": "1s", "static_configs": targets}
     for item in codecs.load_all_yaml(_documents(namespace, image, yaml.safe_dump({"scrape_configs": [scrape]}))):
         api.create(item)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 import uuid
 from collections.abc import Callable
 from typing import Any
@@ -14,7 +15,8 @@ from bench.answers import Answers
 from bench.traffic import Load, running
 from cluster import Cluster, gateway
 from tests.e2e.conftest import blue_green, canary
-from tests.e2e.stacks import NEW, NEXT, OLD, Stack, ask, size
+from tests.e2e.prometheus import start as start_prometheus
+from tests.e2e.stacks import IMAGE, NEW, NEXT, OLD, Stack, ask, client, size
 
 EDGE = {"name": gateway.NAME, "namespace": gateway.NAMESPACE}
 WEIGHTS = (1, 5, 25, 50, 99)
@@ -156,6 +158,45 @@ def test_a_third_version_takes_the_place_of_a_canary(canary_site: Callable[..., 
         answers = traffic.stop()
     assert answers.errors == {}
     assert set(site.answers(200).versions) == {OLD, NEXT}
+
+
+def test_a_canary_worse_than_its_baseline_gets_no_share(
+    stack: Callable[..., Stack], faulty: str, cluster: Cluster
+) -> None:
+    failed = 'sum(increase(http_requests_total{color="{{color}}",status=~"5.."}[{{window}}]))'
+    all_of_them = 'sum(increase(http_requests_total{color="{{color}}"}[{{window}}]))'
+    errors = {
+        "query": f"({failed} or vector(0)) / {all_of_them}",
+        "against": "baseline",
+        "maxRatio": 3,
+        "tolerance": 0.03,
+        "initialDelaySeconds": 3,
+    }
+    load = {"path": "/version", "rate": 20, "seconds": 5}
+    gate = {"prometheus": {"service": "prometheus"}, "load": load, "metrics": {"errors": errors}}
+    overlay = {"green": {"image": faulty, "args": []}}
+    site = Site(
+        stack,
+        canary(replicas=1, baseline=True, gate=gate, colors=overlay),
+        imageTag={"blue": OLD, "green": "1.0.0"},
+        canaryReplicas=1,
+    )
+    site.stack.up("--skip-preview")
+    namespace = site.stack.namespace
+    sides = ("blue", "green", "baseline")
+    start_prometheus(client(namespace), namespace, cluster.image("prometheus"), "web", sides=sides)
+    site.stack.set("canaryWeight", 10)
+    told = site.stack.fail_up("--skip-preview").output
+    assert re.search(r"metric errors: 0\.\d+ on green against 0 on baseline, ratio inf", told), told
+    assert site.stack.outputs()["web"]["otherShare"] == "0%"
+    assert site.answers(200).versions == {OLD: 200}
+    site.stack.set("apps.web.colors.green.image", IMAGE)
+    site.up(**{"imageTag.green": NEW})
+    share = site.answers(2000).share(NEW)
+    assert share.fits(0.1), f"{share.value:.4f} is outside {share.band(0.1)}"
+    site.stack.set("canaryWeight", 0)
+    site.up(canaryReplicas=0)
+    assert size(site.stack, "web-baseline") == 0
 
 
 def test_a_route_that_no_gateway_takes_is_told(canary_site: Callable[..., Site]) -> None:
