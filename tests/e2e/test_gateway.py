@@ -160,6 +160,20 @@ def test_a_third_version_takes_the_place_of_a_canary(canary_site: Callable[..., 
     assert set(site.answers(200).versions) == {OLD, NEXT}
 
 
+def test_a_cluster_rebuilt_in_the_middle_of_a_canary_stands_at_the_same_split(
+    canary_site: Callable[..., Site],
+) -> None:
+    smoke = {"version": {"path": "/version", "body": NEW}}
+    site = canary_site(gate={"smoke": smoke}, position={"canaryReplicas": 2, "canaryWeight": 25})
+    before = site.stack.outputs()["web"]
+    site.stack.run("destroy", "--yes", "--skip-preview", deadline=180)
+    site.up()
+    assert site.stack.outputs()["web"] == before
+    share = site.answers(4000).share(NEW)
+    assert share.fits(0.25), f"{share.value:.4f} is outside {share.band(0.25)}"
+    assert (size(site.stack, "web-blue"), size(site.stack, "web-green")) == (3, 2)
+
+
 def test_a_canary_worse_than_its_baseline_gets_no_share(
     stack: Callable[..., Stack], faulty: str, cluster: Cluster
 ) -> None:

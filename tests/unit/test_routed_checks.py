@@ -59,6 +59,11 @@ def test_a_third_version_is_judged_at_the_share_that_it_takes_over(judges: Judge
     assert judges.asked == ["web-green"]
 
 
+def test_a_cluster_rebuilt_in_the_middle_of_a_canary_is_not_judged_again(judges: Judges) -> None:
+    in_no_time(gated(World(), **canary(25)).ready_to_serve())
+    assert judges.asked == []
+
+
 def test_a_promotion_is_judged_before_the_route_moves(judges: Judges) -> None:
     here = World(live="green", share="0%")
     in_no_time(gated(here, routes=ROUTES).ready_to_serve())
