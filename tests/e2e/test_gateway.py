@@ -10,6 +10,8 @@ from typing import Any
 
 import httpx2
 import pytest
+from lightkube.resources.apps_v1 import Deployment
+from lightkube.types import PatchType
 
 from bench.answers import Answers
 from bench.traffic import Load, running
@@ -97,6 +99,15 @@ def test_the_share_is_the_weight(canary_site: Callable[..., Site]) -> None:
         assert share.fits(weight / 100), f"{share.value:.4f} is outside {share.band(weight / 100)}"
         assert site.stack.outputs()["web"]["otherShare"] == f"{weight}%"
         assert size(site.stack, "web-green") == 1
+
+
+def test_the_share_stays_when_a_color_is_scaled(canary_site: Callable[..., Site]) -> None:
+    site = canary_site(position={"canaryReplicas": 1, "canaryWeight": 25})
+    for replicas in (6, 1):
+        scale = {"spec": {"replicas": replicas}}
+        client(site.stack.namespace).patch(Deployment, "web-blue", scale, patch_type=PatchType.MERGE)
+        share = site.answers(4000).share(NEW)
+        assert share.fits(0.25), f"{share.value:.4f} is outside {share.band(0.25)} with {replicas} pods of blue"
 
 
 def test_testers_get_the_canary_and_nobody_else_does(canary_site: Callable[..., Site]) -> None:
