@@ -57,5 +57,5 @@ def commit() -> str:
     def git(*arguments: str) -> str:
         return subprocess.run(("git", *arguments), cwd=ROOT, capture_output=True, text=True, check=False).stdout.strip()
 
-    changed = " with local changes" if git("status", "--porcelain") else ""
+    changed = " with local changes" if git("status", "--porcelain", "--", ".", ":!docs") else ""
     return f"commit {git('rev-parse', '--short', 'HEAD') or 'none'}{changed}"

@@ -22,7 +22,7 @@ from components.gates import gate
 from components.gates.findings import Outcome
 from components.gates.gate import Judge
 from components.jobs import wait_until_ended
-from components.kube import Cluster
+from components.kube import Cluster, size_of
 from components.memory import Memory, Traffic, Verdict, has_served, notes_on
 from components.plan import SOURCE, AppPlan, ColorPlan, Manifest
 from components.pod import digest
@@ -168,8 +168,8 @@ class Checks:
     async def _may_grow(self, canary: ColorPlan, live: Color) -> None:
         """Hold a canary at its present pods until those pass the gate; its first ones have readiness alone."""
         deployment = await self.cluster.deployment(canary.name)
-        present = (deployment.spec.replicas if deployment and deployment.spec is not None else None) or 0
-        same = notes_on(deployment).get(SOURCE) == canary.deployment["metadata"]["annotations"][SOURCE]
+        present = size_of(deployment) or 0
+        same = notes_on(deployment).get(SOURCE) == canary.source
         if 0 < present < await self._needed(canary, live) and same:
             await self._pass_gate(canary)
 

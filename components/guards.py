@@ -59,7 +59,7 @@ def check_unknown(app: AppPlan, color: ColorPlan, found: str | None, *, live: bo
     Raises:
         LiveColorChangedError: its pod template would change in place.
     """
-    same = found in {None, color.deployment["metadata"]["annotations"][SOURCE]}
+    same = found in {None, color.source}
     if live and app.in_place != color.tag and (color.kept or not same):
         raise LiveColorChangedError(app.name, color.color, color.tag, paths=["spec.template"], own_doing=same)
 

@@ -191,8 +191,7 @@ class Cluster:
 
     async def size(self, deployment: str) -> int | None:
         """Return how many pods a Deployment is to have; None when it is not there."""
-        found = await self.deployment(deployment)
-        return found.spec.replicas if found and found.spec is not None else None
+        return size_of(await self.deployment(deployment))
 
     async def scale(self, deployment: str, replicas: int) -> None:
         """Write a size to the scale subresource, which is where an HPA writes it too."""
@@ -279,6 +278,11 @@ def _load(kubeconfig: str, context: str) -> KubeConfig:
 def _is_ready(conditions: object) -> bool:
     # no condition means ready: discovery.k8s.io/v1, EndpointConditions
     return getattr(conditions, "ready", None) is not False
+
+
+def size_of(deployment: Deployment | None) -> int | None:
+    """How many pods a Deployment is to have; None where there is no Deployment."""
+    return deployment.spec.replicas if deployment and deployment.spec is not None else None
 
 
 def names(pods: Iterable[Pod | Namespace]) -> set[str]:

@@ -60,6 +60,12 @@ class ColorPlan:
         return name
 
     @property
+    def source(self) -> str:
+        """The hash of what the configuration says of this color's pods, which the Deployment carries."""
+        source: str = self.deployment["metadata"]["annotations"][SOURCE]
+        return source
+
+    @property
     def labels(self) -> dict[str, str]:
         """The labels that select this color's pods, and never change."""
         labels: dict[str, str] = self.deployment["spec"]["selector"]["matchLabels"]

@@ -14,7 +14,7 @@ from components.errors import CutoverError
 from components.kube import Cluster
 from components.plan import Manifest
 
-PLUGIN = Options(version=version("pulumi-kubernetes"))
+PLUGIN_VERSION = version("pulumi-kubernetes")
 
 
 class KubernetesObject(pulumi.CustomResource):
@@ -45,7 +45,7 @@ class KubernetesObject(pulumi.CustomResource):
                 raise pulumi.RunError(str(error)) from error
 
         hook = ResourceHook(f"{kind}-{name}-ours", guard, ResourceHookOptions(on_dry_run=True))
-        ours = Options.merge(PLUGIN, Options(hooks=ResourceHookBinding(before_create=[hook])))
+        ours = Options(version=PLUGIN_VERSION, hooks=ResourceHookBinding(before_create=[hook]))
         group = api_version if "/" in api_version else f"core/{api_version}"
         super().__init__(f"kubernetes:{group}:{kind}", name, {**manifest, "status": None}, Options.merge(ours, opts))
 

@@ -51,7 +51,7 @@ async def confront_app(app: AppPlan, cluster: Cluster) -> AppPlan:
     if live not in {None, active.color} and not has_served(active.template_hash, memories):
         guards.refuse_failed(app, active, active.template_hash, memory.verdict)
     served = memory.served or ""
-    same_source = notes_on(deployment).get(SOURCE) == active.deployment["metadata"]["annotations"][SOURCE]
+    same_source = notes_on(deployment).get(SOURCE) == active.source
     if memory.serves(served) and served != active.template_hash and same_source and app.in_place != active.tag:
         active = replace(active, template_hash=served, kept=True)
     active, other = [await _spared(color, memories, cluster) for color in (active, app.other)]
