@@ -123,7 +123,8 @@ class App(pulumi.ComponentResource):
                 moved_by_hand = not pulumi.runtime.is_dry_run() and await self.checks.selects(color)
                 stays = color.role is not Role.IDLE and await self.checks.is_live(color)
                 if old:
-                    guards.check(self.plan, color, old, new, live=moved_by_hand or stays)
+                    share = await self.checks.unjudged_share(color)
+                    guards.check(self.plan, color, old, new, live=moved_by_hand or stays, unjudged_share=share)
                 else:
                     found = await self.checks.source(color)
                     guards.check_unknown(self.plan, color, found, live=moved_by_hand or stays)

@@ -141,6 +141,16 @@ class Checks:
         """Tell whether the last move was to this color."""
         return await traffic.live_color(self.cluster, self.plan) == color.color
 
+    async def unjudged_share(self, color: ColorPlan) -> int:
+        """Return the percent of the live traffic that a route gives a canary, which another template may not inherit.
+
+        It may where there is no gate to pass, and where the color gives that traffic up before its pods change.
+        """
+        gated = self.plan.routes and self.plan.gate and self.plan.force != color.tag
+        if not gated or color.role is Role.IDLE or await self.is_live(color) or await self._has_served(color):
+            return 0
+        return await traffic.routed_weight(self.cluster, self.plan, color.color)
+
     async def selects(self, color: ColorPlan) -> bool:
         """Tell whether the live Service selects this color and no other, be it by a hand."""
         service = await self.cluster.service(self.plan.name)
@@ -166,12 +176,19 @@ class Checks:
                 raise MigrationError(self.plan.name, job, live=live, reasons=[str(finding) for finding in found])
 
     async def _may_grow(self, canary: ColorPlan, live: Color) -> None:
-        """Hold a canary at its present pods until those pass the gate; its first ones have readiness alone."""
+        """Hold a canary at its present pods until those pass the gate; its first ones have readiness alone.
+
+        What failed with those does not begin again.
+        """
         deployment = await self.cluster.deployment(canary.name)
         present = size_of(deployment) or 0
         same = notes_on(deployment).get(SOURCE) == canary.source
-        if 0 < present < await self._needed(canary, live) and same:
+        if not same or present >= await self._needed(canary, live):
+            return
+        if present:
             await self._pass_gate(canary)
+        elif self.plan.gate and not await self._has_served(canary):
+            guards.refuse_failed(self.plan, canary, self._template(canary), Memory.of(deployment).verdict)
 
     async def _may_take(self, canary: ColorPlan) -> None:
         """Judge a canary before a route gives it a share, or more than it has, or when it or the gate has changed."""
@@ -234,12 +251,21 @@ class Checks:
             )
 
     async def _needed(self, color: ColorPlan, live: Color | None) -> int:
-        """Return the size a color needs to take its traffic; under an HPA, its share of what the live color has now."""
+        """Return the size a color needs to take its traffic; under an HPA, its share of the pods that take it now.
+
+        Where pods split the traffic, a canary's number is its share. A route's weight leaves an HPA free to give a
+        canary more, and what it has given is not taken from a color that has traffic.
+        """
         if not color.autoscaler or color.role is Role.IDLE or live is None:
             return color.replicas
-        now = await traffic.ready_endpoints(self.cluster, self.plan.colors[color.color.other])
+        other = await traffic.ready_endpoints(self.cluster, self.plan.colors[color.color.other])
+        most: int = color.autoscaler["spec"]["maxReplicas"]
+        if self.plan.splits_by_pods and color.role is Role.CANARY:
+            return min(most, math.ceil(other * color.replicas / self.plan.active.replicas))
+        serves = self.plan.splits_by_pods or await traffic.routed_weight(self.cluster, self.plan, color.color)
+        own = await traffic.ready_endpoints(self.cluster, color) if serves else 0
         share = 100 if color.role is Role.ACTIVE else self.plan.weight
-        return max(color.replicas, math.ceil(now * share / 100))
+        return min(most, max(color.replicas, own, math.ceil((other + own) * share / 100)))
 
     async def _empty(self, color: ColorPlan, served: str | None) -> None:
         """Let connections to a color's pods end before its pods do.

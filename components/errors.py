@@ -8,6 +8,7 @@
     ├── RefusedError                 the change would hurt; nothing was touched
     │   ├── LiveColorChangedError    the live color's pods would change in place
     │   ├── LeftOverCanaryError      the active color would change under a running canary
+    │   ├── CanaryChangedError       a canary's pods would change under a share that is another version's
     │   ├── NamespaceLostError       the namespace would go, with all that is in it
     │   ├── NotOursError             an object of that name is there, and is somebody else's
     │   └── NotAsItIsError           a Service that is taken over would be exposed in another way
@@ -126,6 +127,22 @@ class LeftOverCanaryError(RefusedError):
             f"{app}: activeColor changes to {color} while canaryReplicas is {replicas}, which would shrink the live "
             "color to a canary at once. Nothing was touched. To promote the canary:\n"
             f"    pulumi config set activeColor {color} && {weightless}pulumi config set canaryReplicas 0 && pulumi up"
+        )
+
+
+class CanaryChangedError(RefusedError):
+    """A canary's pod template would change while a route gives it a share (percent) that its gate gave another."""
+
+    def __init__(self, app: str, color: Color, tag: str, *, weight: int, paths: Sequence[str]) -> None:
+        self.app, self.color, self.tag, self.weight, self.paths = app, color, tag, weight, tuple(paths)
+        super().__init__(
+            f"{app}-{color} has {weight}% of the live traffic, and its pod template would change under it "
+            f"({', '.join(paths)}): {tag} would have that share before its gate has judged it. Nothing was touched. "
+            f"Drop the canary in the `up` that brings {tag}, and start it again:\n"
+            "    pulumi config set canaryWeight 0 && pulumi config set canaryReplicas 0 && pulumi up\n"
+            f"    pulumi config set canaryReplicas <number> && pulumi config set canaryWeight {weight} && pulumi up\n"
+            "To give it the share all the same, this once:\n"
+            f"    pulumi config set --path apps.{app}.force {tag} && pulumi up"
         )
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from components.color import Role
 from components.errors import (
     UNMOVED,
+    CanaryChangedError,
     GateFailedError,
     LeftOverCanaryError,
     LiveColorChangedError,
@@ -22,7 +23,15 @@ from components.memory import Verdict
 from components.plan import SOURCE, AppPlan, ColorPlan, Manifest
 
 
-def check(app: AppPlan, color: ColorPlan, old: Mapping[str, Any], new: Mapping[str, Any], *, live: bool) -> None:
+def check(
+    app: AppPlan,
+    color: ColorPlan,
+    old: Mapping[str, Any],
+    new: Mapping[str, Any],
+    *,
+    live: bool,
+    unjudged_share: int = 0,
+) -> None:
     """Refuse a change of a color's Deployment that would hurt live traffic.
 
     Args:
@@ -32,16 +41,20 @@ def check(app: AppPlan, color: ColorPlan, old: Mapping[str, Any], new: Mapping[s
         new: its inputs now.
         live: whether the live Service in the cluster is on this color, and stays. What the state says would not do: a
             promotion that was stopped has written the color's new role, and moved nothing.
+        unjudged_share: the percent of the live traffic that a canary has and another template of it may not take.
 
     Raises:
         LeftOverCanaryError: the live color would become a canary.
         LiveColorChangedError: the live color's pod template would change in place.
+        CanaryChangedError: a canary's pod template would change under its share, before its gate has judged it.
     """
+    paths = sorted(set(changed_paths(old["spec"]["template"], new["spec"]["template"])))
+    if paths and unjudged_share:
+        raise CanaryChangedError(app.name, color.color, color.tag, weight=unjudged_share, paths=paths)
     if not live:
         return
     if color.role is Role.CANARY:
         raise LeftOverCanaryError(app.name, app.active.color, replicas=color.replicas, weight=app.weight)
-    paths = sorted(set(changed_paths(old["spec"]["template"], new["spec"]["template"])))
     if paths and app.in_place != color.tag:
         own_doing = old["metadata"].get("annotations", {}).get(SOURCE) == new["metadata"]["annotations"][SOURCE]
         raise LiveColorChangedError(app.name, color.color, color.tag, paths=paths, own_doing=own_doing)

@@ -17,6 +17,7 @@ from rich.console import Console
 from cluster import Cluster
 from cluster.builds import Build
 from cluster.images import Image
+from tests.e2e.sites import Site
 from tests.e2e.stacks import IMAGE, Stack, client, remove_namespace
 
 _worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
@@ -39,6 +40,24 @@ def cluster() -> Cluster:
     embedded = Cluster()
     embedded.up()
     return embedded
+
+
+@pytest.fixture(scope="session")
+def envoy(cluster: Cluster) -> None:
+    """The cluster's Gateway, started if it is not up."""
+    cluster.up(with_gateway=True)
+
+
+@pytest.fixture
+def canary_site(stack: Callable[..., Stack], envoy: None) -> Callable[..., Site]:  # noqa: ARG001  # it must be up
+    """Make a canary behind the Gateway: `canary_site(replicas=1, position={"canaryReplicas": 1})`."""
+
+    def make(*, position: dict[str, Any] | None = None, **keys: Any) -> Site:
+        site = Site(stack, canary(replicas=3, **keys), **(position or {}))
+        site.stack.up("--skip-preview")
+        return site
+
+    return make
 
 
 @pytest.fixture(scope="session")

@@ -11,6 +11,7 @@ from lightkube.resources.core_v1 import Pod, PodEviction
 
 from bench import watch
 from bench.traffic import Load, running
+from components.kube import names
 from tests.e2e.conftest import canary
 from tests.e2e.stacks import NEW, Stack, client, kubeconfig
 
@@ -20,32 +21,52 @@ REQUESTS = 5000
 def test_the_share_is_the_ratio_of_ready_pods(stack: Callable[..., Stack], port: int) -> None:
     api = stack({"api": canary(port, replicas=10)})
     api.up()
-    for replicas in (1, 3, 5):
+    for replicas, of in ((3, 10), (1, 10), (2, 5)):
         api.set("canaryReplicas", replicas)
+        api.set("apps.api.replicas", of)
         api.up("--skip-preview")
         load = Load(f"http://127.0.0.1:{port}/version", rate=500, count=REQUESTS, seconds=60)
-        with running(load, f"canary-{replicas}") as traffic:
+        with running(load, f"canary-{replicas}-of-{of}") as traffic:
             answers = traffic.wait()
         assert (len(answers), answers.errors) == (REQUESTS, {})
-        share, expected = answers.share(NEW), replicas / (10 + replicas)
+        share, expected = answers.share(NEW), replicas / (of + replicas)
         assert share.fits(expected), f"{share.value:.4f} is outside {share.band(expected)}"
-        assert api.outputs()["api"]["otherShare"] == f"{replicas}/{10 + replicas}"
+        assert api.outputs()["api"]["otherShare"] == f"{replicas}/{of + replicas}"
+
+
+def pods_of(namespace: str, color: str) -> list[str]:
+    return sorted(names(client(namespace).list(Pod, labels={"color": color})))
+
+
+def evict(namespace: str, pod: str) -> bool:
+    """Evict a pod as a node drain would, and tell whether its budget let it go."""
+    try:
+        client(namespace).create(PodEviction(metadata=ObjectMeta(name=pod)), pod)
+    except ApiError as error:
+        if error.status.code != 429:
+            raise
+        return False
+    return True
 
 
 def evict_one(namespace: str, color: str) -> None:
-    """Evict a pod of a color as a node drain would; a budget that forbids it for the moment is asked again."""
-    here = client(namespace)
-    name = next(p.metadata.name for p in here.list(Pod, labels={"color": color}) if p.metadata and p.metadata.name)
+    """Evict a pod of a color; a budget that forbids it for the moment is asked again."""
     deadline = time.monotonic() + 60
-    while True:
-        try:
-            here.create(PodEviction(metadata=ObjectMeta(name=name)), name)
-        except ApiError as error:
-            if error.status.code != 429 or time.monotonic() > deadline:
-                raise
-            time.sleep(0.5)
-        else:
-            return
+    while not evict(namespace, pods_of(namespace, color)[0]):
+        assert time.monotonic() < deadline, f"no pod of {color} may be evicted"
+        time.sleep(0.5)
+
+
+def test_each_color_has_a_budget_of_its_own(stack: Callable[..., Stack], port: int) -> None:
+    api = stack({"api": canary(port)}, canaryReplicas=2)
+    api.up()
+    with running(Load(f"http://127.0.0.1:{port}/version", seconds=300), "budgets") as traffic:
+        for color in ("blue", "green"):
+            first, second, *_ = pods_of(api.namespace, color)
+            evict_one(api.namespace, color)
+            assert not evict(api.namespace, second), f"{second} was evicted beside {first}"
+        answers = traffic.stop()
+    assert answers.errors == {}
 
 
 def test_a_canary_is_promoted_at_full_size_while_pods_are_evicted(stack: Callable[..., Stack], port: int) -> None:

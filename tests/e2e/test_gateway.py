@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
-import uuid
 from collections.abc import Callable
-from typing import Any
 
 import httpx2
 import pytest
@@ -14,54 +12,15 @@ from lightkube.resources.apps_v1 import Deployment
 from lightkube.types import PatchType
 
 from bench.answers import Answers
-from bench.traffic import Load, running
+from bench.traffic import running
 from cluster import Cluster, gateway
 from tests.e2e.conftest import blue_green, canary
 from tests.e2e.prometheus import start as start_prometheus
+from tests.e2e.sites import Site
 from tests.e2e.stacks import IMAGE, NEW, NEXT, OLD, Stack, ask, client, size
 
-EDGE = {"name": gateway.NAME, "namespace": gateway.NAMESPACE}
+pytestmark = pytest.mark.usefixtures("envoy")
 WEIGHTS = (1, 5, 25, 50, 99)
-
-
-@pytest.fixture(scope="session", autouse=True)
-def envoy(cluster: Cluster) -> None:
-    cluster.up(with_gateway=True)
-
-
-class Site:
-    """A stack of one app behind the Gateway, under a host name of its own."""
-
-    def __init__(self, stack: Callable[..., Stack], app: dict[str, Any], **position: Any) -> None:
-        self.host = f"{uuid.uuid4().hex[:8]}.example.com"
-        router = {"gateway": {"parents": [EDGE], "hostnames": [self.host]}} | app.get("router", {})
-        self.stack = stack({"web": app | {"router": router}}, **position)
-
-    def load(self, **load: Any) -> Load:
-        headers = {"Host": self.host} | load.pop("headers", {})
-        return Load(f"{gateway.URL}/version", keep_alive=True, headers=headers, **load)
-
-    def answers(self, count: int, **load: Any) -> Answers:
-        """What `count` requests get, of which none may be lost."""
-        with running(self.load(count=count, rate=1000, seconds=120, **load), "gateway") as traffic:
-            found = traffic.wait()
-        assert (len(found), found.errors) == (count, {})
-        return found
-
-    def up(self, **position: Any) -> None:
-        for key, value in position.items():
-            self.stack.set(key, value)
-        self.stack.up("--skip-preview")
-
-
-@pytest.fixture
-def canary_site(stack: Callable[..., Stack]) -> Callable[..., Site]:
-    def make(*, position: dict[str, Any] | None = None, **keys: Any) -> Site:
-        site = Site(stack, canary(replicas=3, **keys), **(position or {}))
-        site.stack.up("--skip-preview")
-        return site
-
-    return make
 
 
 def release_again_and_again(site: Site, *, changes: int, promotions: int, requests: int) -> Answers:

@@ -30,7 +30,7 @@ def color_plan(color: Color, role: Role, *, replicas: int = 3, template: str = "
         deployment={"metadata": metadata, "spec": {"selector": {"matchLabels": labels}}},
         service={},
         disruption_budget={},
-        autoscaler={"kind": "HorizontalPodAutoscaler"} if hpa else None,
+        autoscaler={"kind": "HorizontalPodAutoscaler", "spec": {"maxReplicas": 8}} if hpa else None,
         config_maps=(),
     )
 

@@ -72,6 +72,15 @@ def test_under_an_autoscaler_the_next_color_gets_the_size_of_the_live_one() -> N
     assert world.log == ["scale web-blue to 8"]
 
 
+@pytest.mark.parametrize(("blue", "green"), [(2, 1), (5, 3), (6, 3), (20, 8)])
+def test_under_an_autoscaler_the_share_of_a_canary_without_a_router_stays(blue: int, green: int) -> None:
+    world = World(live="blue", sizes={"web-blue": blue, "web-green": 2}, memory={"web-blue": SERVED_BLUE})
+    active = color_plan(Color.BLUE, Role.ACTIVE, replicas=2, hpa=True)
+    other = color_plan(Color.GREEN, Role.CANARY, replicas=1, hpa=True)
+    in_no_time(checks(world, component=Component.CANARY, active=active, other=other)[0].ready_to_serve())
+    assert world.sizes == {"web-blue": blue, "web-green": green}
+
+
 def test_the_size_of_a_live_color_is_its_autoscalers() -> None:
     world = World(live="blue", sizes={"web-blue": 8, "web-green": 3}, memory={"web-blue": SERVED_BLUE})
     in_no_time(checks(world, active=color_plan(Color.BLUE, Role.ACTIVE, hpa=True))[0].ready_to_serve())

@@ -256,6 +256,27 @@ def test_there_is_nothing_to_judge_before_a_canary_grows(judges: Judges, world: 
     assert judges.asked == []
 
 
+@pytest.mark.parametrize(
+    ("changes", "refused"),
+    [({}, True), ({"gate_hash": "another"}, False), ({"force": "1.0"}, False), ({"gate": None}, False)],
+    ids=["as it failed", "another gate", "force", "no gate"],
+)
+def test_a_canary_that_failed_and_was_dropped_does_not_start_again(
+    judges: Judges, changes: dict[str, Any], *, refused: bool
+) -> None:
+    world = canaries(1)
+    judges.found = [FAILED]
+    with pytest.raises(GateFailedError):
+        in_no_time(gated(world, **GROWING).prepared())
+    world.sizes["web-green"] = 0
+    if refused:
+        with pytest.raises(GateFailedError, match="neither its pods nor the gate have changed"):
+            in_no_time(gated(world, **GROWING | changes).prepared())
+    else:
+        in_no_time(gated(world, **GROWING | changes).prepared())
+    assert judges.asked == ["web-green"]
+
+
 def test_under_an_autoscaler_a_canary_grows_to_the_size_of_the_live_color(judges: Judges) -> None:
     scaled = PROMOTED | {"active": color_plan(Color.GREEN, Role.ACTIVE, replicas=2, hpa=True)}
     judges.found = [FAILED]

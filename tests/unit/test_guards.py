@@ -9,7 +9,13 @@ import pytest
 
 from components import guards
 from components.color import Color, Role
-from components.errors import LeftOverCanaryError, LiveColorChangedError, NotAsItIsError, NotOursError
+from components.errors import (
+    CanaryChangedError,
+    LeftOverCanaryError,
+    LiveColorChangedError,
+    NotAsItIsError,
+    NotOursError,
+)
 from components.plan import Manifest
 from tests.unit.plans import app_plan
 
@@ -65,6 +71,17 @@ def test_numbers_compare_by_value() -> None:
 @pytest.mark.parametrize("old", Role)
 def test_a_color_that_is_not_live_may_change_whatever_role_it_was_given(old: Role) -> None:
     check(inputs(old), inputs(Role.ACTIVE, image="app:2"), live=False)
+
+
+def test_a_canarys_share_is_not_anothers() -> None:
+    app = app_plan(other=replace(app_plan().other, role=Role.CANARY))
+    old, new = inputs(Role.CANARY), inputs(Role.CANARY, image="app:2")
+    guards.check(app, app.other, old, old, live=False, unjudged_share=25)
+    guards.check(app, app.other, old, new, live=False)
+    with pytest.raises(CanaryChangedError, match="web-green has 25% of the live traffic") as refused:
+        guards.check(app, app.other, old, new, live=False, unjudged_share=25)
+    assert refused.value.paths == ("spec.containers[0].image",)
+    assert "pulumi config set canaryReplicas <number> && pulumi config set canaryWeight 25 &&" in str(refused.value)
 
 
 def test_the_live_color_does_not_become_a_canary() -> None:

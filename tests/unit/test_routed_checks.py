@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -53,6 +54,30 @@ def test_a_canary_that_passed_is_not_asked_again_for_no_more(judges: Judges, sha
     assert judges.asked == []
 
 
+@pytest.mark.parametrize(
+    ("share", "changes", "unjudged"),
+    [
+        ("25%", {}, 25),
+        ("0%", {}, 0),
+        ("25%", {"gate": None}, 0),
+        ("25%", {"force": "1.0"}, 0),
+        ("25%", canary(0, replicas=0), 0),
+        ("25%", {"active": color_plan(Color.BLUE, Role.ACTIVE, template="template-of-green")}, 25),
+    ],
+    ids=["a share", "no share", "no gate", "force", "dropped", "as the live one that never served"],
+)
+def test_a_third_version_does_not_inherit_a_share(share: str, changes: dict[str, Any], unjudged: int) -> None:
+    mine = gated(world(share), **canary(25) | changes)
+    assert [asyncio.run(mine.unjudged_share(color)) for color in mine.plan.colors.values()] == [0, unjudged]
+
+
+def test_a_version_that_has_served_may_take_a_share_over() -> None:
+    mine = gated(
+        world("25%"), **canary(25) | {"other": color_plan(Color.GREEN, Role.CANARY, template="template-of-blue")}
+    )
+    assert asyncio.run(mine.unjudged_share(mine.plan.other)) == 0
+
+
 def test_a_third_version_is_judged_at_the_share_that_it_takes_over(judges: Judges) -> None:
     here = world("25%")
     in_no_time(gated(here, **canary(25)).ready_to_serve())
@@ -98,13 +123,42 @@ def test_a_dropped_canary_has_time_for_what_it_is_answering() -> None:
     assert "cutover/live" not in here.memory["web-green"]
 
 
-@pytest.mark.parametrize(("weight", "size"), [(50, 4), (1, 1), (99, 8)])
-def test_a_canary_under_an_autoscaler_is_sized_for_its_share_before_it_gets_it(weight: int, size: int) -> None:
-    here = world()
-    here.sizes = {"web-blue": 8, "web-green": 1}
+@pytest.mark.parametrize(
+    ("share", "sizes", "weight", "size"),
+    [
+        ("0%", (8, 1), 50, 4),
+        ("0%", (8, 1), 1, 1),
+        ("0%", (7, 1), 99, 7),
+        ("0%", (8, 3), 5, 1),
+        ("50%", (4, 4), 75, 6),
+        ("50%", (4, 4), 5, 4),
+        ("50%", (2, 5), 50, 5),
+    ],
+    ids=["half", "least", "most", "too many", "of both colors", "not before it loses its share", "its autoscaler's"],
+)
+def test_a_canary_under_an_autoscaler_is_sized_for_its_share_before_it_gets_it(
+    share: str, sizes: tuple[int, int], weight: int, size: int
+) -> None:
+    here = world(share)
+    here.sizes = dict(zip(("web-blue", "web-green"), sizes, strict=True))
     position = canary(weight) | {
         "active": color_plan(Color.BLUE, Role.ACTIVE, hpa=True),
         "other": color_plan(Color.GREEN, Role.CANARY, replicas=1, hpa=True),
     }
     in_no_time(checks(here, **position)[0].ready_to_serve())
-    assert here.sizes["web-green"] == size
+    assert here.sizes == {"web-blue": sizes[0], "web-green": size}
+
+
+@pytest.mark.parametrize(
+    ("share", "sizes", "size"), [("0%", (7, 1), 7), ("50%", (3, 3), 6), ("99%", (2, 7), 8)], ids=["all", "half", "max"]
+)
+def test_a_canary_is_promoted_at_the_size_of_all_that_takes_traffic(
+    share: str, sizes: tuple[int, int], size: int
+) -> None:
+    here = world(share)
+    here.sizes = dict(zip(("web-blue", "web-green"), sizes, strict=True))
+    active = color_plan(Color.GREEN, Role.ACTIVE, hpa=True)
+    other = color_plan(Color.BLUE, Role.IDLE, replicas=0, hpa=True)
+    position = canary(0) | {"active": active, "other": other}
+    in_no_time(checks(here, **position)[0].ready_to_serve())
+    assert here.sizes == {"web-blue": sizes[0], "web-green": size}
