@@ -39,9 +39,10 @@ lint: $(VENV)/.made  ## style, types, import contracts
 	$(VENV)/bin/mypy .
 	$(VENV)/bin/lint-imports
 
-bench: $(VENV)/.made  ## wall time and memory of the commands; promotions beside kubectl and Argo Rollouts (two hours)
+bench: $(VENV)/.made  ## wall time and memory of the commands; releases beside kubectl and Argo Rollouts (three hours)
 	$(RUN) -m bench.measure
 	$(RUN) -m bench.compare --rounds 20
+	$(RUN) -m bench.canaries --rounds 10
 
 clean: down  ## remove the cluster and the virtual environment
 	rm -rf $(VENV) build

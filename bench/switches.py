@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from statistics import median
-from typing import Self
+from typing import Self, TypeVar
 
 from bench.answers import Answers
 
@@ -18,9 +18,11 @@ GONE = 2.0
 class Kind(StrEnum):
     """What a switch was; the value is the heading over its figures."""
 
+    CANARY = "canary"
     PROMOTION = "promotion"
     AT_ONCE = "rollback at once"
     LATER = "rollback once the old pods had time to end"
+    DROP = "drop of a canary"
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,10 @@ class Seen:
         overlap = max((switch.overlap for switch in answers.switches()), default=0.0)
         return cls(len(answers), dict(answers.errors), None if stayed else after, overlap)
 
+    def __str__(self) -> str:
+        last = "not gone" if self.last is None else f"{self.last:.2f} s"
+        return f"{sum(self.errors.values())} of {self.requests} failed, last old answer {last}"
+
 
 @dataclass(frozen=True)
 class Switch:
@@ -59,9 +65,17 @@ class Switch:
     new: Seen
     kept: Seen | None
 
+    def __str__(self) -> str:
+        return f"{self.way}, {self.kind}: {self.seconds:.1f} s; new connections: {self.new}; kept: {self.kept or '-'}"
 
-def table(switches: Sequence[Switch], patience: float) -> str:
-    """All figures, a column per way, in Markdown; `patience` is how long, in seconds, clients were watched at most."""
+
+S = TypeVar("S", bound=Switch)
+Row = tuple[str, Callable[[Sequence[S]], str]]
+"""What a row of the table is called, and its cell for the switches of one way."""
+
+
+def table(switches: Sequence[S], rows: Callable[[Kind], Iterable[Row[S]]]) -> str:
+    """All figures, a column per way, in Markdown, with the `rows` of each kind."""
     ways = list(dict.fromkeys(switch.way for switch in switches))
     lines = [f"| | {' | '.join(ways)} |", f"|---|{'--:|' * len(ways)}"]
     for kind in Kind:
@@ -69,48 +83,45 @@ def table(switches: Sequence[Switch], patience: float) -> str:
         if not all(columns):
             continue
         lines.append(f"| **{kind.capitalize()}, {len(columns[0])} of each**{' |' * (len(ways) + 1)}")
-        for what, figure in _rows(kind, patience):
-            lines.append(f"| {what} | {' | '.join(figure(column) for column in columns)} |")
+        lines += [f"| {what} | {' | '.join(map(figure, columns))} |" for what, figure in rows(kind)]
     return "\n".join(lines)
 
 
-def _rows(kind: Kind, patience: float) -> list[tuple[str, Callable[[Sequence[Switch]], str]]]:
+def rows(kind: Kind, patience: float) -> Iterable[Row[Switch]]:
+    """The figures of a switch of all traffic, whose clients were watched for `patience` seconds at most."""
     old = "old" if kind is Kind.PROMOTION else "bad"
-
-    def new(switches: Sequence[Switch]) -> list[Seen]:
-        return [switch.new for switch in switches]
-
-    def kept(switches: Sequence[Switch]) -> list[Seen]:
-        return [switch.kept for switch in switches if switch.kept]
-
-    rows: list[tuple[str, Callable[[Sequence[Switch]], str]]] = [
-        ("the command takes, s", lambda switches: _seconds([switch.seconds for switch in switches])),
-        ("a connection per request: failed / requests", lambda switches: _failed(new(switches))),
-        (f"… last {old} answer, s after the command began", lambda switches: _last(new(switches), patience)),
-        ("… both versions answering, s", lambda switches: _seconds([seen.overlap for seen in new(switches)])),
-    ]
+    yield "the command takes, s", lambda switches: seconds(switch.seconds for switch in switches)
+    yield "a connection per request: failed / requests", lambda switches: failed(new(switches))
+    yield f"… last {old} answer, s after the command began", lambda switches: last(new(switches), patience)
+    yield "… both versions answering, s", lambda switches: seconds(seen.overlap for seen in new(switches))
     if kind is not Kind.LATER:
-        rows += [
-            ("kept connections: failed / requests", lambda switches: _failed(kept(switches))),
-            (f"… last {old} answer, s after the command began", lambda switches: _last(kept(switches), patience)),
-        ]
-    return rows
+        yield "kept connections: failed / requests", lambda switches: failed(kept(switches))
+        yield f"… last {old} answer, s after the command began", lambda switches: last(kept(switches), patience)
 
 
-def _seconds(figures: Sequence[float]) -> str:
+def new(switches: Sequence[Switch]) -> list[Seen]:
+    return [switch.new for switch in switches]
+
+
+def kept(switches: Sequence[Switch]) -> list[Seen]:
+    return [switch.kept for switch in switches if switch.kept]
+
+
+def seconds(figures: Iterable[float]) -> str:
     """The median and the longest."""
-    return f"{median(figures):.2f} / {max(figures):.2f}"
+    each = list(figures)
+    return f"{median(each):.2f} / {max(each):.2f}"
 
 
-def _failed(seen: Sequence[Seen]) -> str:
+def failed(seen: Sequence[Seen]) -> str:
     errors = sum((Counter(each.errors) for each in seen), Counter[str]())
     kinds = f" ({', '.join(f'{count} {error}' for error, count in errors.most_common())})" if errors else ""
     return f"{errors.total()}{kinds} / {sum(each.requests for each in seen):,}"
 
 
-def _last(seen: Sequence[Seen], patience: float) -> str:
+def last(seen: Sequence[Seen], patience: float) -> str:
     left = [each.last for each in seen if each.last is not None]
     stayed = f"not within {patience:.0f} s"
     if not left:
         return stayed
-    return _seconds(left) + (f"; {len(seen) - len(left)} of {len(seen)} {stayed}" if len(left) < len(seen) else "")
+    return seconds(left) + (f"; {len(seen) - len(left)} of {len(seen)} {stayed}" if len(left) < len(seen) else "")

@@ -11,6 +11,7 @@ import threading
 import time
 from collections import Counter
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 from lightkube import AsyncClient, KubeConfig
@@ -72,7 +73,17 @@ def _number(state: Count, color: str | None) -> int:
     return state.colors.total() if color is None else state.colors[color]
 
 
-def ready_pods(pods: Iterable[Pod]) -> Counter[str]:
+def color(pod: Pod) -> str:
+    labels: dict[str, str] = (pod.metadata and pod.metadata.labels) or {}
+    return labels.get("color", "none")
+
+
+def tag(pod: Pod) -> str:
+    """The tag of its image, where no label tells what it runs."""
+    return ((pod.spec and pod.spec.containers[0].image) or "").rpartition(":")[2]
+
+
+def ready_pods(pods: Iterable[Pod], by: Callable[[Pod], str] = color) -> Counter[str]:
     """Pods per color that are Ready and not being deleted (those still answer, but leave the endpoints at once)."""
     ready: Counter[str] = Counter()
     for pod in pods:
@@ -80,7 +91,7 @@ def ready_pods(pods: Iterable[Pod]) -> Counter[str]:
         if meta is None or status is None or meta.deletionTimestamp is not None:
             continue
         if any(condition.type == "Ready" and condition.status == "True" for condition in status.conditions or []):
-            ready[(meta.labels or {}).get("color", "none")] += 1
+            ready[by(pod)] += 1
     return ready
 
 
@@ -112,6 +123,8 @@ class Watch(Generic[Watched]):
         self._count: Callable[[Iterable[Watched]], Counter[str]] = count
         self._objects: dict[str, Watched] = {}
         self._states: list[Count] = []
+        self.added = 0
+        """How many objects were made since it began."""
         self._started, self._ending = threading.Event(), threading.Event()
         self._failure: BaseException | None = None
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -129,6 +142,19 @@ class Watch(Generic[Watched]):
     def __str__(self) -> str:
         labels = ",".join(f"{key}={value}" for key, value in self._labels.items())
         return f"the watch of {self._kind.__name__} {labels} in namespace {self._namespace}"
+
+    def until(self, colors: Mapping[str, int], seconds: float) -> Count:
+        """Wait until there are as many of each color as `colors` says, and return since when.
+
+        Raises WatchError after so many seconds.
+        """
+        deadline = time.monotonic() + seconds
+        while (state := self._states[-1]).colors != Counter(colors):
+            if self._failure or time.monotonic() > deadline:
+                now = dict(state.colors)
+                raise WatchError(f"{self}: {now} and not {colors} after {seconds:.0f} s ({self._failure})")
+            time.sleep(0.05)
+        return state
 
     def stop(self) -> Counts:
         """End the watch once it has caught up with the cluster. Raises WatchError when it may have missed something."""
@@ -171,6 +197,7 @@ class Watch(Generic[Watched]):
                 self._objects.pop(_uid(each), None)
             else:
                 self._objects[_uid(each)] = each
+                self.added += event == "ADDED"
             self._note()
 
     async def _catch_up(self, client: AsyncClient, following: asyncio.Task[None]) -> None:
@@ -199,9 +226,9 @@ def _versions(objects: Mapping[str, Pod] | Mapping[str, EndpointSlice]) -> dict[
     return {uid: each.metadata.resourceVersion if each.metadata else None for uid, each in objects.items()}
 
 
-def pods(config: KubeConfig, namespace: str, app: str) -> Watch[Pod]:
-    """Watch an app's ready pods, per color."""
-    return Watch(config, Pod, namespace, {"app": app}, ready_pods)
+def pods(config: KubeConfig, namespace: str, app: str, by: Callable[[Pod], str] = color) -> Watch[Pod]:
+    """Watch an app's ready pods, per color, or by their `tag`."""
+    return Watch(config, Pod, namespace, {"app": app}, partial(ready_pods, by=by))
 
 
 def endpoints(config: KubeConfig, namespace: str, service: str) -> Watch[EndpointSlice]:

@@ -11,6 +11,7 @@ import pytest
 from lightkube.resources.apps_v1 import Deployment
 from lightkube.types import PatchType
 
+from bench import figures
 from bench.answers import Answers
 from bench.traffic import running
 from cluster import Cluster, gateway
@@ -47,7 +48,10 @@ def test_weights_and_promotions_lose_no_request(canary_site: Callable[..., Site]
 @pytest.mark.full
 @pytest.mark.timeout(3600)
 def test_fifty_weights_and_twenty_promotions_lose_no_request(canary_site: Callable[..., Site]) -> None:
-    release_again_and_again(canary_site(), changes=50, promotions=20, requests=500_000)
+    counts = {"changes": 50, "promotions": 20}
+    answers = release_again_and_again(canary_site(), **counts, requests=500_000)
+    notes = "CanaryApp of 3 pods behind the Gateway (Contour, Envoy), weights of 1, 5, 25, 50 and 99 percent in turn."
+    figures.weights("weights", "Fifty weights and twenty promotions behind a route", answers, **counts, notes=notes)
 
 
 def test_the_share_is_the_weight(canary_site: Callable[..., Site]) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from bench import chart
 from bench.answers import Answer, Answers
-from bench.switches import Kind, Seen, Switch, table
+from bench.switches import Kind, Seen, Switch, rows, table
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -54,7 +54,7 @@ def test_the_table_has_a_column_per_way_and_the_failures_by_kind() -> None:
         Switch("patch", Kind.PROMOTION, 0.3, seen(0.4), seen(7.0)),
         Switch("ours", Kind.PROMOTION, 9.0, seen(1.0), seen(8.0, errors=3)),
     ]
-    text = table(switches, patience=45)
+    text = table(switches, lambda kind: rows(kind, patience=45))
     assert "| | patch | ours |" in text
     assert "| the command takes, s | 0.20 / 0.30 | 9.00 / 9.00 |" in text
     assert "0 / 200" in text

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
 from datetime import UTC, datetime
 
 import pytest
-from lightkube.models.core_v1 import ObjectReference, PodCondition, PodStatus
+from lightkube import KubeConfig
+from lightkube.models.core_v1 import Container, ObjectReference, PodCondition, PodSpec, PodStatus
 from lightkube.models.discovery_v1 import Endpoint, EndpointConditions
 from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.core_v1 import Pod
 from lightkube.resources.discovery_v1 import EndpointSlice
 
-from bench.watch import Count, Counts, ready_endpoints, ready_pods
+from bench.errors import WatchError
+from bench.watch import Count, Counts, pods, ready_endpoints, ready_pods, tag
 
 
 def pod(color: str, *, ready: str = "True", deleted: datetime | None = None) -> Pod:
@@ -35,6 +38,22 @@ def test_a_pod_counts_while_it_is_ready_and_not_being_deleted() -> None:
         Pod(metadata=ObjectMeta(labels={"color": "green"})),
     ]
     assert ready_pods(pods) == {"blue": 1, "green": 1}
+
+
+def test_pods_without_colors_are_told_apart_by_what_they_run() -> None:
+    blue, green = pod("none"), pod("none")
+    blue.spec = PodSpec(containers=[Container("app", image="registry.local:5000/podinfo:6.9.0")])
+    green.spec = PodSpec(containers=[Container("app", image="podinfo:6.9.1")])
+    assert ready_pods([blue, green, blue], tag) == {"6.9.0": 2, "6.9.1": 1}
+
+
+def test_it_is_waited_for_what_is_to_stand() -> None:
+    watched = pods(KubeConfig.from_server("http://127.0.0.1:1"), "shop", "web")
+    watched._states = [Count(10, 10, Counter(blue=3)), Count(20, 20, Counter(blue=3, green=1))]
+    threading.Timer(0.1, watched._states.append, [Count(30, 30, Counter(green=4))]).start()
+    assert watched.until({"green": 4}, seconds=5).at == 30
+    with pytest.raises(WatchError, match=r"namespace shop: {'green': 4} and not {'green': 3} after 0 s"):
+        watched.until({"green": 3}, seconds=0)
 
 
 def test_endpoints_count_over_all_slices_unless_known_not_to_be_ready() -> None:
