@@ -8,7 +8,7 @@ RUN := $(VENV)/bin/python
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
 
-$(VENV)/.made: requirements.txt requirements-dev.txt engine/requirements.txt cluster/requirements.txt
+$(VENV)/.made: requirements.txt requirements-dev.txt engine/requirements.txt cluster/requirements.txt cutover/requirements.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Cutover needs Python 3.11 or newer: make PYTHON=python3.11 ...")'
 	$(PYTHON) -m venv $(VENV)
 	$(RUN) -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt

@@ -48,7 +48,11 @@ class App(pulumi.ComponentResource):
         opts: Options | None = None,
         held: Held | None = None,
     ) -> None:
-        props = {"active": plan.active.color, "tags": {color: plan.colors[color].tag for color in plan.colors}}
+        props = {
+            "active": plan.active.color,
+            "tags": {color: plan.colors[color].tag for color in plan.colors},
+            "replicas": {color: plan.colors[color].replicas for color in plan.colors},
+        }
         super().__init__(f"cutover:index:{plan.component}", plan.name, props, opts)
         self.plan = plan
         self.namespace = namespace
@@ -57,6 +61,9 @@ class App(pulumi.ComponentResource):
         self.outputs: dict[str, Any] = {}
         self._config_maps: dict[Color, list[KubernetesObject]] = {}
         self._written: dict[Color | None, KubernetesObject] = {}
+        if pulumi.runtime.is_dry_run():
+            for text in plan.foretold:
+                pulumi.log.info(f"plan: {text}", resource=self)
 
     def prepare(self) -> list[KubernetesObject]:
         """Register all that moves no traffic and starts no pod of an app by being written; return the migrations."""

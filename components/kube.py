@@ -2,13 +2,14 @@
 
 It reads what the checks judge and makes the few writes that are not Pulumi's: sizes under an HPA, pod restarts, and
 what the release remembers (annotations under a field manager of our own, which Pulumi's apply leaves alone).
-Reads and writes here are idempotent, so each is repeated while the API server is away, for at most `PATIENCE_SECONDS`.
+Reads and writes here are idempotent, so each is repeated while the API server is away, for at most `PATIENCE_SECONDS`
+unless somebody only wants a glance.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from copy import copy
 from dataclasses import dataclass
@@ -23,8 +24,10 @@ from lightkube.core.exceptions import ConfigError as KubeConfigError
 from lightkube.core.resource import NamespacedResource
 from lightkube.core.resource_registry import resource_registry
 from lightkube.generic_resource import create_namespaced_resource
+from lightkube.models.authorization_v1 import ResourceAttributes, SelfSubjectAccessReviewSpec
 from lightkube.models.autoscaling_v1 import ScaleSpec
 from lightkube.resources.apps_v1 import Deployment, DeploymentScale, ReplicaSet
+from lightkube.resources.authorization_v1 import SelfSubjectAccessReview
 from lightkube.resources.batch_v1 import Job
 from lightkube.resources.core_v1 import Event, Namespace, Pod, Service
 from lightkube.resources.discovery_v1 import EndpointSlice
@@ -77,15 +80,23 @@ class Cluster:
             raise ContextError(context, kubeconfig)
         self._config = named
         self._made: AsyncClient | None = None
+        self._patience = PATIENCE_SECONDS
         self.was_away = False
         """Whether the API server had to be asked again: what it says may then be late news to nodes and controllers."""
 
     def wait_for(self, look: Callable[[Cluster], Coroutine[Any, Any, Answer]]) -> Answer:
         """Return what `look` finds here; for a program that is no coroutine and runs inside a loop all the same."""
-        there = copy(self)
-        there._made = None  # noqa: SLF001  # a client belongs to the loop that made it
+        there = self.within(self._patience)
         with ThreadPoolExecutor(1) as thread:
             return thread.submit(lambda: asyncio.run(look(there))).result()
+
+    def within(self, seconds: float) -> Cluster:
+        """The same cluster for another event loop, or for a glance: away once it is silent for `seconds`."""
+        there = copy(self)
+        there._patience = seconds  # noqa: SLF001  # of the same class
+        there._made = None  # noqa: SLF001  # a client belongs to the loop that made it
+        vars(there).pop("reach", None)  # and so does this
+        return there
 
     @cached_property
     def reach(self) -> Reach:
@@ -99,7 +110,7 @@ class Cluster:
             self._made = AsyncClient(
                 self._config,
                 namespace=self.namespace,
-                timeout=httpx2.Timeout(REQUEST_SECONDS),
+                timeout=httpx2.Timeout(min(REQUEST_SECONDS, self._patience)),
                 field_manager=FIELD_MANAGER,
                 trust_env=False,
             )
@@ -149,20 +160,43 @@ class Cluster:
             raise
 
     async def replica_sets(self, labels: Mapping[str, str]) -> list[ReplicaSet]:
-        return await self._list(ReplicaSet, labels)
+        return await self.objects(ReplicaSet, labels)
 
     async def pods(self, labels: Mapping[str, str]) -> list[Pod]:
-        return await self._list(Pod, labels)
+        return await self.objects(Pod, labels)
+
+    async def objects(
+        self,
+        kind: type[Kind],
+        labels: Mapping[str, str | Sequence[str]] | None = None,
+        fields: Mapping[str, str] | None = None,
+    ) -> list[Kind]:
+        """Return all objects of a kind with these labels (a sequence: one of these values) and fields."""
+
+        async def read() -> list[Kind]:
+            found = self._client.list(kind, labels=dict(labels or {}), fields=dict(fields or {}))
+            return [item async for item in found]
+
+        return await self._patiently(read)
+
+    async def may(self, verb: str, resource: str, *, group: str = "", everywhere: bool = False) -> bool:
+        """Tell whether we may do this to a `resource` (`pods`, `pods/log`) in the namespace, or `everywhere`."""
+        kind, _, subresource = resource.partition("/")
+        attributes = ResourceAttributes(
+            verb=verb,
+            group=group,
+            resource=kind,
+            subresource=subresource or None,
+            namespace=None if everywhere else self.namespace,
+        )
+        asked = SelfSubjectAccessReview(spec=SelfSubjectAccessReviewSpec(resourceAttributes=attributes))
+        answer = await self._patiently(lambda: self._client.create(asked))
+        return bool(answer.status and answer.status.allowed)
 
     async def endpoints(self, service: str) -> list[Endpoint]:
         """Return what all EndpointSlices of a Service list; above 100 addresses there are several slices."""
         labels = {"kubernetes.io/service-name": service}
-        slices = await self._list(EndpointSlice, labels)
-        return [
-            Endpoint(pod=(endpoint.targetRef and endpoint.targetRef.name) or "", ready=_is_ready(endpoint.conditions))
-            for piece in slices
-            for endpoint in piece.endpoints or []
-        ]
+        return endpoints_in(await self.objects(EndpointSlice, labels))
 
     async def last_warning(self, pod: str) -> str:
         """Return the message of the newest Warning event of a pod; "" when there is none, or events are not ours."""
@@ -231,12 +265,6 @@ class Cluster:
             lambda: self._client.patch(Deployment, deployment, note, patch_type=PatchType.APPLY, force=True)
         )
 
-    async def _list(self, kind: type[Kind], labels: Mapping[str, str]) -> list[Kind]:
-        async def read() -> list[Kind]:
-            return [item async for item in self._client.list(kind, labels={**labels})]
-
-        return await self._patiently(read)
-
     async def _find(self, call: Callable[[], Awaitable[Answer]]) -> Answer | None:
         try:
             return await self._patiently(call)
@@ -249,10 +277,10 @@ class Cluster:
         """Repeat `call` while the API server is away or overloaded.
 
         Raises:
-            ClusterUnreachableError: it stayed away for `PATIENCE_SECONDS`.
+            ClusterUnreachableError: it stayed away for as long as this cluster is waited for.
             ApiError: it answered with any other error.
         """
-        give_up = asyncio.get_running_loop().time() + PATIENCE_SECONDS
+        give_up = asyncio.get_running_loop().time() + self._patience
         while True:
             try:
                 return await call()
@@ -261,7 +289,8 @@ class Cluster:
                     raise
                 self.was_away = True
                 if asyncio.get_running_loop().time() >= give_up:
-                    raise ClusterUnreachableError(self.context, PATIENCE_SECONDS, str(error)) from error
+                    cause = str(error) or type(error).__name__  # a timeout has no words
+                    raise ClusterUnreachableError(self.context, self._patience, cause) from error
             await asyncio.sleep(RETRY_SECONDS)
 
 
@@ -273,6 +302,15 @@ def _load(kubeconfig: str, context: str) -> KubeConfig:
         return KubeConfig.from_file(path)
     except (OSError, KubeConfigError) as error:
         raise ContextError(context, str(path)) from error
+
+
+def endpoints_in(slices: Iterable[EndpointSlice]) -> list[Endpoint]:
+    """What EndpointSlices list."""
+    return [
+        Endpoint(pod=(endpoint.targetRef and endpoint.targetRef.name) or "", ready=_is_ready(endpoint.conditions))
+        for piece in slices
+        for endpoint in piece.endpoints or []
+    ]
 
 
 def _is_ready(conditions: object) -> bool:

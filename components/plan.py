@@ -106,7 +106,7 @@ class AppPlan:
 
     `share` is the other color's, as text, and `weight` in percent where a router splits; `routes` are the router's
     objects, of which the first one moves traffic, and `host` the name that they are for; `gate_hash` names what the
-    gate asks.
+    gate asks. `foretold` is what an `up` does with it beside its writes, for a preview to tell.
     """
 
     name: str
@@ -129,6 +129,7 @@ class AppPlan:
     baseline: BaselinePlan | None = None
     gate: Gate | None = None
     gate_hash: str = ""
+    foretold: tuple[str, ...] = ()
 
     @property
     def mover(self) -> Manifest:

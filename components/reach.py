@@ -58,6 +58,10 @@ class Reach:
     def __init__(self, config: SingleConfig) -> None:
         self._server = AsyncClient(config, ConnectionParams(timeout=httpx2.Timeout(10.0), trust_env=False))
 
+    async def ask(self, path: str, seconds: float) -> Answer:
+        """GET a path of the API server itself, within seconds."""
+        return await _get(self._server, path, {}, seconds)
+
     def proxy(self, namespace: str, service: str, port: int) -> Ask:
         """Ask a Service through the API server; each request may raise `CannotAskError`."""
         prefix = f"/api/v1/namespaces/{namespace}/services/http:{service}:{port}/proxy"
@@ -91,7 +95,7 @@ class Reach:
         Raises:
             CannotAskError: it is the API server that does not answer.
         """
-        if answer.error and (ping := await _get(self._server, "/version", {}, PING_SECONDS)).error:
+        if answer.error and (ping := await self.ask("/version", PING_SECONDS)).error:
             raise CannotAskError(f"the API server does not answer ({ping.error})")
         return answer
 

@@ -358,6 +358,8 @@ class Settings(PositionKeys):
     """The other color's share in percent, where a router splits by weight."""
     apps: dict[AppName, App] = {}
     """The apps by name."""
+    release: dict[DnsLabel, AnyText] = {}
+    """What the release driver is in the middle of, as it noted it; `up` takes no notice of it."""
 
 
 def keys_at(path: Path) -> type[Keys]:

@@ -11,10 +11,11 @@ from dataclasses import replace
 
 from components import guards
 from components.errors import NamespaceLostError
-from components.kube import Cluster
+from components.forecast import Forecast, Present
+from components.kube import Cluster, size_of
 from components.memory import Memory, has_served, notes_on
 from components.plan import SOURCE, AppPlan, ColorPlan, StackPlan
-from components.traffic import live_color
+from components.traffic import live_color, routed_weight
 
 
 async def confront(plan: StackPlan, cluster: Cluster) -> StackPlan:
@@ -35,6 +36,8 @@ async def confront(plan: StackPlan, cluster: Cluster) -> StackPlan:
 async def confront_app(app: AppPlan, cluster: Cluster) -> AppPlan:
     """Let the live color keep a template that differs only because Cutover is newer: the other color takes it first.
 
+    What the next `up` will ask and do beside its writes is foretold.
+
     Raises:
         GateFailedError: a color that is to be live has failed its gate.
         NotAsItIsError: a Service that is to be taken over would be exposed in another way.
@@ -44,9 +47,9 @@ async def confront_app(app: AppPlan, cluster: Cluster) -> AppPlan:
     if live is None and service is not None:
         guards.check_ours(app.live_service, (service.metadata and service.metadata.labels) or {}, cluster.context)
         guards.check_taken_over(app, service.to_dict())
-    deployment, *others = await asyncio.gather(*(cluster.deployment(color.name) for color in (app.active, app.other)))
+    deployment, other = await asyncio.gather(*(cluster.deployment(color.name) for color in (app.active, app.other)))
     memory = Memory.of(deployment)
-    memories = [memory, *map(Memory.of, others)]
+    memories = [memory, Memory.of(other)]
     active = app.active
     if live not in {None, active.color} and not has_served(active.template_hash, memories):
         guards.refuse_failed(app, active, active.template_hash, memory.verdict)
@@ -54,8 +57,19 @@ async def confront_app(app: AppPlan, cluster: Cluster) -> AppPlan:
     same_source = notes_on(deployment).get(SOURCE) == active.source
     if memory.serves(served) and served != active.template_hash and same_source and app.in_place != active.tag:
         active = replace(active, template_hash=served, kept=True)
-    active, other = [await _spared(color, memories, cluster) for color in (active, app.other)]
-    return replace(app, active=active, other=other)
+    app = replace(
+        app, active=await _spared(active, memories, cluster), other=await _spared(app.other, memories, cluster)
+    )
+    known = {active.color: deployment, app.other.color: other}
+    present = Present(
+        live=live,
+        taken_over=live is None and service is not None,
+        memories={color: Memory.of(found) for color, found in known.items()},
+        sizes={color: size_of(found) or 0 for color, found in known.items()},
+        sources={color: notes_on(found).get(SOURCE) for color, found in known.items()},
+        weight=await routed_weight(cluster, app, app.other.color) if app.routes else 0,
+    )
+    return replace(app, foretold=tuple(Forecast(app, present)))
 
 
 async def _spared(color: ColorPlan, memories: Iterable[Memory], cluster: Cluster) -> ColorPlan:

@@ -186,6 +186,21 @@ class StackFile:
         write_atomically(self._history / f"{self.name}-{stamp}.checkpoint.json", checkpoint)
         write_atomically(self._backups / f"{self.name}.{time.time_ns()}.json", checkpoint)
 
+    def history(self, page_size: int, page: int) -> list[dict[str, Any]]:
+        """Return a page of the updates, newest first; pages count from 1, and a size of 0 means all."""
+        entries = sorted(self._history.glob("*.history.json"), reverse=True)
+        start = (max(page, 1) - 1) * page_size if page_size > 0 else 0
+        wanted = entries[start : start + page_size] if page_size > 0 else entries
+        return [self._read_entry(entry) for entry in wanted]
+
+    @staticmethod
+    def _read_entry(path: Path) -> dict[str, Any]:
+        try:
+            entry: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise StateError(f"getting history: reading history file {path}: {error}") from error
+        return entry
+
     # --- locks
 
     def locks(self) -> list[Lock]:

@@ -5,6 +5,7 @@ The rules are the CLI's (sdk/go/common/resource/config, pkg/workspace/config.go)
 
 from __future__ import annotations
 
+import copy
 import io
 import json
 import re
@@ -17,9 +18,9 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
 from ruamel.yaml.error import YAMLError
 
-from engine import paths
+from engine import lines, paths
 from engine.backend import write_atomically
-from engine.errors import ProjectError, UsageError
+from engine.errors import EngineError, ProjectError
 from engine.passphrase import Crypter
 from engine.project import Project
 
@@ -47,12 +48,9 @@ class StackConfig:
         self._yaml.width = 4096
         self._yaml.indent(mapping=2, sequence=4, offset=2)
         try:
-            document = self._yaml.load(self.path) if self.path.exists() else None
+            self._document = self._load(self.path.read_text(encoding="utf-8") if self.path.exists() else "")
         except YAMLError as error:
             raise ProjectError(f"could not read {self.path}: {error}") from error
-        if document is not None and not isinstance(document, CommentedMap):
-            raise ProjectError(f"{self.path} must be a map")
-        self._document: CommentedMap = CommentedMap() if document is None else document
         if self._document.get("environment"):
             raise ProjectError(f"{self.path}: the embedded engine does not do 'environment' (Pulumi ESC)")
         if (provider := self._document.get("secretsprovider")) not in (None, "passphrase", "default"):
@@ -73,77 +71,9 @@ class StackConfig:
             self._document.insert(0, "encryptionsalt", salt)
 
     @property
-    def raw(self) -> dict[str, Any]:
-        """The values as they stand in the file, secrets sealed; key: `namespace:name`."""
-        return {self.key(key): _plain(value) for key, value in (self._document.get("config") or {}).items()}
-
-    def save(self) -> None:
-        text = io.StringIO()
-        self._yaml.dump(self._document, text)
-        write_atomically(self.path, text.getvalue())
-
-    def key(self, text: str) -> str:
-        """Complete a key with the project's namespace."""
-        return text if ":" in text else f"{self._project.name}:{text}"
-
-    def split(self, text: str, *, path: bool) -> tuple[str, paths.Path]:
-        """Split a key as typed into the config key and the path inside its value."""
-        namespace, _, name = self.key(text).partition(":")
-        if not path:
-            return f"{namespace}:{name}", []
-        try:
-            first, *rest = paths.parse(name)
-        except ValueError as error:
-            raise UsageError(f"invalid configuration key: invalid config key path: {error}") from error
-        if not isinstance(first, str) or not first:
-            raise UsageError("invalid configuration key: first path segment of config key must be a string")
-        return f"{namespace}:{first}", rest
-
-    # --- edits
-
-    def set(self, key: str, inside: paths.Path, value: str, crypter: Crypter | None) -> None:
-        """Set a value, sealed when a crypter is given.
-
-        At a path, `true`, `false` and integers are taken as what they look like; a value without a path is text.
-        """
-        item: Any = {"secure": crypter.encrypt(value)} if crypter else _guess(value) if inside else value
-        config = self._document.setdefault("config", CommentedMap())
-        if not inside:
-            config[self._existing(config, key)] = item
-            return
-        name = self._existing(config, key)
-        if not isinstance(config.get(name), dict | list) or "secure" in config[name]:
-            config[name] = _container(inside[0])
-        _set(config[name], key.split(":", 1)[1:], inside, item)
-
-    def remove(self, key: str, inside: paths.Path) -> None:
-        config = self._document.get("config") or {}
-        holder: Any = config
-        for segment in (self._existing(config, key), *inside)[:-1]:
-            if not _has(holder, segment):
-                return
-            holder = holder[segment]
-        last = inside[-1] if inside else self._existing(config, key)
-        if _has(holder, last):
-            del holder[last]
-
-    def _existing(self, config: Mapping[str, Any], key: str) -> str:
-        """Return the key as the file spells it, with or without the project's namespace."""
-        short = key.removeprefix(f"{self._project.name}:")
-        return short if short in config else key
-
-    # --- reading
-
-    def lookup(self, key: str, inside: paths.Path) -> Any:
-        """Return a value as it stands in the file or, failing that, as the project declares it; None: neither."""
-        return _lookup(self._merged().get(key), inside)
-
-    def settings(self, decrypt: Callable[[str], str]) -> dict[str, Setting]:
-        """Return all settings, the project's defaults and values included, ordered by key."""
-        return {key: setting(value, decrypt) for key, value in sorted(self._merged().items())}
-
-    def _merged(self) -> dict[str, Any]:
-        merged = self.raw
+    def values(self) -> dict[str, Any]:
+        """The file's values and the project's defaults, secrets sealed; key: `namespace:name`."""
+        merged = {self.key(key): _plain(value) for key, value in (self._document.get("config") or {}).items()}
         for declared, declaration in self._project.config.items():
             key, inside = self.split(declared, path=True)
             value = _declared_value(declaration)
@@ -155,6 +85,129 @@ class StackConfig:
                 else:
                     merged[key] = value
         return merged
+
+    def save(self) -> None:
+        write_atomically(self.path, self._dump(self._document))
+
+    def _load(self, text: str) -> CommentedMap:
+        document = self._yaml.load(text)
+        if not isinstance(document, CommentedMap | None):
+            raise ProjectError(f"{self.path} must be a map")
+        return CommentedMap() if document is None else document
+
+    def _dump(self, value: Any) -> str:
+        text = io.StringIO()
+        self._yaml.dump(value, text)
+        return text.getvalue()
+
+    def key(self, text: str) -> str:
+        """Complete a key with the project's namespace."""
+        return text if ":" in text else f"{self._project.name}:{text}"
+
+    def split(self, text: str, *, path: bool) -> tuple[str, paths.Path]:
+        """Split a key as typed into the config key and the path inside its value."""
+        if not path:
+            return self.key(text), []
+        # Only the first segment names a namespace; those inside a value may hold colons of their own.
+        top = re.match(r"[^.[]*", text)[0]  # type: ignore[index]  # matches anything
+        namespace, _, name = (self.key(top) + text[len(top) :]).partition(":")
+        try:
+            first, *rest = paths.parse(name)
+        except ValueError as error:
+            raise EngineError(f"invalid configuration key: invalid config key path: {error}") from error
+        if not isinstance(first, str) or not first:
+            raise EngineError("invalid configuration key: first path segment of config key must be a string")
+        return f"{namespace}:{first}", rest
+
+    # --- edits
+
+    def set(self, key: str, inside: paths.Path, value: str, crypter: Crypter | None) -> None:
+        """Set a value, sealed when a crypter is given.
+
+        At a path, `true`, `false` and integers are taken as what they look like; a value without a path is text.
+        """
+        item: Any = {"secure": crypter.encrypt(value)} if crypter else _guess(value) if inside else value
+        config = self._document.setdefault("config", CommentedMap())
+        path = [self._existing(config, key), *inside]
+        self._unshare(config, path)
+        before = self._dump(self._document)
+        way = self._way(config, path)
+        name = path[0]
+        if not inside:
+            config[name] = item
+        else:
+            if not isinstance(config.get(name), dict | list) or "secure" in config[name]:
+                config[name] = _container(inside[0])
+            _set(config[name], key.split(":", 1)[1:], inside, item)
+        if way < len(path):
+            above, new = ["config", *path[:way]], path[way]
+            holder: Any = self._document
+            for segment in above:
+                holder = holder[segment]
+            # right after its siblings, not after the comments that follow those
+            self._adopt(lines.extended(before, above, self._dump({new: holder[new]})))
+
+    def remove(self, key: str, inside: paths.Path) -> None:
+        """Remove a value, if it is there."""
+        config = self._document.get("config") or {}
+        path = [self._existing(config, key), *inside]
+        if self._way(config, path) < len(path):
+            return
+        self._unshare(config, path)
+        before = self._dump(self._document)
+        outer: Any = None
+        holder: Any = config
+        for segment in path[:-1]:
+            outer, holder = holder, holder[segment]
+        del holder[path[-1]]
+        if not holder and outer:  # comments inside would stand between the key and the `[]` that is left
+            outer[path[-2]] = _container(path[-1])
+            outer.ca.items.pop(path[-2], None)
+        self._adopt(lines.without(before, ["config", *path]))
+
+    def _adopt(self, text: str | None) -> None:
+        """Take a text over that says what the document says, but keeps more of what stood in the file."""
+        if text is None:
+            return
+        document = self._load(text)
+        if _plain(document) == _plain(self._document):
+            self._document = document
+
+    @staticmethod
+    def _unshare(config: Any, path: paths.Path) -> None:
+        """Give a path that leads through an alias (`*name`) a copy of its own, so that one place alone changes."""
+        holder = config
+        for segment in path[:-1]:
+            if not _has(holder, segment):
+                return
+            if getattr(holder[segment], "anchor", None) and holder[segment].anchor.value:
+                holder[segment] = copy.deepcopy(holder[segment])
+                holder[segment].yaml_set_anchor(None)
+            holder = holder[segment]
+
+    @staticmethod
+    def _way(config: Any, path: paths.Path) -> int:
+        """Return how many segments of a path there are in the file."""
+        for count, segment in enumerate(path):
+            if not _has(config, segment):
+                return count
+            config = config[segment]
+        return len(path)
+
+    def _existing(self, config: Mapping[str, Any], key: str) -> str:
+        """Return the key as the file spells it, with or without the project's namespace."""
+        short = key.removeprefix(f"{self._project.name}:")
+        return short if short in config else key
+
+    # --- reading
+
+    def lookup(self, key: str, inside: paths.Path) -> Any:
+        """Return a value as it stands in the file or, failing that, as the project declares it; None: neither."""
+        return _lookup(self.values.get(key), inside)
+
+    def settings(self, decrypt: Callable[[str], str]) -> dict[str, Setting]:
+        """Return all settings, the project's defaults and values included, ordered by key."""
+        return {key: setting(value, decrypt) for key, value in sorted(self.values.items())}
 
     def validate(self, settings: Mapping[str, Setting]) -> None:
         """Check the settings against Pulumi.yaml's `config:`, in the CLI's words. Raises ProjectError."""
@@ -261,13 +314,13 @@ def _set(holder: Any, prefix: list[Any], inside: paths.Path, item: Any) -> None:
     where = paths.show([*prefix, segment])
     if isinstance(holder, list):
         if not isinstance(segment, int):
-            raise UsageError(f"could not set config: {where}: key for an array must be an int")
+            raise EngineError(f"could not set config: {where}: key for an array must be an int")
         if segment > len(holder):
-            raise UsageError(f"could not set config: {where}: array index out of range")
+            raise EngineError(f"could not set config: {where}: array index out of range")
         if segment == len(holder):
             holder.append(None)
     elif isinstance(segment, int):
-        raise UsageError(f"could not set config: {where}: key for a map must be a string")
+        raise EngineError(f"could not set config: {where}: key for a map must be a string")
     if not rest:
         holder[segment] = item
         return
@@ -276,7 +329,7 @@ def _set(holder: Any, prefix: list[Any], inside: paths.Path, item: Any) -> None:
         child = holder[segment] = _container(rest[0])
     if not isinstance(child, dict | list):
         kind = "an array" if isinstance(rest[0], int) else "a map"
-        raise UsageError(f"could not set config: {where}: expected {kind}")
+        raise EngineError(f"could not set config: {where}: expected {kind}")
     _set(child, [*prefix, segment], rest, item)
 
 

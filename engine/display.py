@@ -94,6 +94,8 @@ class Display:
         self.root = root
         self.rows: dict[Urn, Row] = {}
         self.config: dict[str, Any] = {}
+        self.shows_sames = False
+        """Whether what stays as it is is shown, too."""
         self.diagnostics: dict[str, list[tuple[Severity, str]]] = {}
         self.counts: Counter[Op] = Counter()
         self.outputs_before: Properties = {}
@@ -300,7 +302,7 @@ class PlainDisplay(Display):
         if row.failed or row.status.startswith("error"):
             return False
         if row.op is Op.SAME:
-            return not self.row_info(row) and row.step.op is not Op.REFRESH
+            return not self.shows_sames and not self.row_info(row) and row.step.op is not Op.REFRESH
         if component:
             return row.ended is not None and not row.status
         return self.dry_run and row.ended is None
@@ -335,7 +337,9 @@ class DiffDisplay(PlainDisplay):
     def _changed(self, row: Row) -> None:
         step = row.step
         planned = self.dry_run and row.ended is None
-        if step.hidden or step.urn in self._shown or (step.urn != self.root and (row.op is Op.SAME or planned)):
+        if step.hidden or step.urn in self._shown or (planned and step.urn != self.root):
+            return
+        if row.op is Op.SAME and step.urn != self.root and not self.shows_sames:
             return
         if row.op in (Op.CREATE_REPLACEMENT, Op.DELETE_REPLACED):
             return

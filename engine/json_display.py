@@ -54,7 +54,7 @@ class JsonPreview(Display):
     def _is_shown(self, step: Step) -> bool:
         if step.op is Op.SAME:
             changed = step.old and step.new and step.old.protect != step.new.protect
-            return step.urn == self.root or bool(changed)
+            return self.shows_sames or step.urn == self.root or bool(changed)
         return step.op not in (Op.CREATE_REPLACEMENT, Op.DELETE_REPLACED)
 
     def _step(self, step: Step) -> dict[str, Any]:

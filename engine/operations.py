@@ -253,8 +253,8 @@ class Run:
     @contextmanager
     def _recorded(self) -> Iterator[None]:
         """Show the run from beginning to end and, when it is not a preview, write its history."""
-        started = time.time()
-        entry = history_entry(self._display.action, self._session.message, self._session.config.raw, started)
+        dry_run = self._display.dry_run
+        entry = {} if dry_run else history_entry(self._session, self._display.action, time.time())
         self._display.open()
         result = "failed"
         try:
@@ -269,7 +269,7 @@ class Run:
             raise
         finally:
             self._display.close()
-            if not self._display.dry_run:
+            if not dry_run:
                 changes = {str(op): count for op, count in sorted(self._display.counts.items()) if count}
                 entry |= {"result": result, "endTime": int(time.time()), "resourceChanges": changes}
                 self._session.file.record(entry)

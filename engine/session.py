@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from engine import git
 from engine.config import Setting, StackConfig
 from engine.passphrase import Crypter
 from engine.planner import Target
@@ -77,13 +78,15 @@ def provider_config(settings: Mapping[str, Setting]) -> Callable[[str], Properti
     return of
 
 
-def history_entry(kind: str, message: str, config: Mapping[str, Any], started: float) -> dict[str, Any]:
+def history_entry(session: Session, kind: str, started: float) -> dict[str, Any]:
     """Begin the history entry of an update; its result is still to be filled in."""
+    title, commit = git.describe(session.project.root)
     return {
         "kind": kind,
         "startTime": int(started),
-        "message": message,
+        "message": session.message or title,
         "environment": {
+            **commit,
             "exec.kind": "cli",
             "pulumi.arch": {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine()),
             "pulumi.os": platform.system().lower(),
@@ -92,7 +95,7 @@ def history_entry(kind: str, message: str, config: Mapping[str, Any], started: f
             "runtime.version": platform.python_version(),
             **{f"pulumi.env.{name}": "set" for name in sorted(os.environ) if name.startswith("PULUMI_")},
         },
-        "config": dict(config),
+        "config": session.config.values,
         "version": 0,
         "result": "in-progress",
         "endTime": int(time.time()),

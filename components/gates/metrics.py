@@ -118,7 +118,7 @@ async def measure(
             errors += 1
             if errors > ERRORS_IN_A_ROW:
                 text = f"metric {name}: {error}, {errors} times in a row; query: {queries[len(samples)]}"
-                return Finding(Outcome.INCONCLUSIVE, text, metric.dry_run)
+                return Finding(Outcome.INCONCLUSIVE, text, metric.dry_run, name, _values(taken))
         else:
             errors = 0
             taken.append(Measurement(*(sample.value for sample in samples)))
@@ -132,11 +132,16 @@ def _judged(name: str, metric: Metric, colors: Sequence[str], query: str, taken:
     values = ("; " if metric.against else ", ").join(one.told(colors) for one in taken)
     counted = f"{failures} of {len(taken)} measurements out of bounds, {metric.failure_limit} may be"
     text = f"metric {name}: {values} ({_bounds(metric)}; {counted}); query: {query}"
+    outcome = Outcome.PASSED
     if failures > metric.failure_limit:
-        return Finding(Outcome.FAILED, text, metric.dry_run)
-    if any(one.outcome(metric) is Outcome.INCONCLUSIVE for one in taken):
-        return Finding(Outcome.INCONCLUSIVE, text, metric.dry_run)
-    return Finding(Outcome.PASSED, text, metric.dry_run)
+        outcome = Outcome.FAILED
+    elif any(one.outcome(metric) is Outcome.INCONCLUSIVE for one in taken):
+        outcome = Outcome.INCONCLUSIVE
+    return Finding(outcome, text, metric.dry_run, name, _values(taken))
+
+
+def _values(taken: Sequence[Measurement]) -> tuple[float, ...]:
+    return tuple(one.value for one in taken if one.value is not None and math.isfinite(one.value))
 
 
 def _failures(metric: Metric, taken: Sequence[Measurement]) -> int:

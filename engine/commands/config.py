@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -18,9 +17,10 @@ from engine.commands.shell import (
     json_option,
     path_option,
     secrets_option,
+    setting_json,
     stack_option,
 )
-from engine.config import Setting, setting
+from engine.config import setting
 from engine.errors import EngineError, UsageError
 from engine.session import Session
 
@@ -42,7 +42,7 @@ def config(
     session = Session(context.obj.workspace, stack, config_file)
     settings = session.config.settings(session.decrypt if show_secrets else lambda _: "[secret]")
     if as_json:
-        echo_json({key: _setting_json(value, show_secrets=show_secrets) for key, value in settings.items()})
+        echo_json({key: setting_json(value, show_secrets=show_secrets) for key, value in settings.items()})
         return
     prefix = f"{session.project.name}:"
     rows = [
@@ -73,7 +73,7 @@ def config_get(context: click.Context, key: str, stack: str | None, *, inside: b
         raise EngineError(f"configuration key '{key}' not found for stack '{session.file.name}'")
     value = setting(found, session.decrypt)
     if as_json:
-        echo_json(_setting_json(value, show_secrets=True))
+        echo_json(setting_json(value, show_secrets=True))
     else:
         click.echo(value.text)
 
@@ -122,8 +122,42 @@ def config_rm(context: click.Context, key: str, stack: str | None, *, inside: bo
     session.config.save()
 
 
-def _setting_json(value: Setting, *, show_secrets: bool) -> dict[str, Any]:
-    if value.secret and not show_secrets:
-        return {"secret": True}
-    shown = {"value": value.text, "secret": value.secret}
-    return {**shown, "objectValue": json.loads(value.text)} if value.structured else shown
+@config.command(name="set-all")
+@path_option
+@click.option("--plaintext", multiple=True, metavar="KEY=VALUE", help="Marks a value as plaintext (unencrypted)")
+@click.option("--secret", multiple=True, metavar="KEY=VALUE", help="Marks a value as secret to be encrypted")
+@stack_option
+@click.pass_context
+def config_set_all(
+    context: click.Context, stack: str | None, *, inside: bool, plaintext: Sequence[str], secret: Sequence[str]
+) -> None:
+    """Set multiple configuration values."""
+    session = _session(context, stack)
+    for pairs, sealed in ((plaintext, False), (secret, True)):
+        for pair in pairs:
+            key, value = _pair(pair)
+            name, path = session.config.split(key, path=inside)
+            session.config.set(name, path, value, session.crypter if sealed else None)
+    session.config.save()
+
+
+@config.command(name="rm-all")
+@click.argument("keys", metavar="KEY...", nargs=-1, required=True)
+@path_option
+@stack_option
+@click.pass_context
+def config_rm_all(context: click.Context, keys: Sequence[str], stack: str | None, *, inside: bool) -> None:
+    """Remove multiple configuration values."""
+    session = _session(context, stack)
+    for key in keys:
+        session.config.remove(*session.config.split(key, path=inside))
+    session.config.save()
+
+
+def _pair(text: str) -> tuple[str, str]:
+    """Split `key=value`; a key with `=` in it stands in quotes."""
+    quote = text[:1] if text[:1] in {'"', "'"} else ""
+    key, found, value = text.removeprefix(quote).partition(f"{quote}=")
+    if not found:
+        raise EngineError("config value must be in the form [key]=[value]")
+    return key, value

@@ -28,6 +28,7 @@ def run_options(command: Command) -> Command:
             click.option("--diff", "as_diff", is_flag=True, help="Display operation as a rich diff"),
             click.option("-p", "--parallel", type=click.IntRange(min=1), default=16, show_default=True),
             click.option("--expect-no-changes", is_flag=True, help="Return an error if any changes occur"),
+            click.option("--show-sames", is_flag=True, help="Show resources that needn't be updated, too"),
             click.option("-r", "--refresh", is_flag=False, flag_value="true", default="false", help="Refresh first"),
         )
     ):
@@ -50,6 +51,7 @@ class Operation:
         as_diff: bool,
         parallel: int,
         expect_no_changes: bool,
+        show_sames: bool,
         refresh: str,
     ) -> None:
         self._shell = shell
@@ -59,6 +61,7 @@ class Operation:
         self._json = as_json
         self._diff = as_diff
         self._expect_no_changes = expect_no_changes
+        self._show_sames = show_sames
         self.options = Options(parallel=parallel, refresh=refresh == "true")
 
     def preview(self) -> Display:
@@ -119,7 +122,8 @@ class Operation:
         else:
             kind = LiveDisplay if self._shell.interactive else PlainDisplay
         display = kind(self._action, target.stack, target.root, dry_run=dry_run)
-        display.config = self._session.config.raw
+        display.shows_sames = self._show_sames
+        display.config = self._session.config.values
         return display
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import importlib
 import json
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
 import click
 
+from engine.config import Setting
 from engine.errors import CancelledError, UnsupportedError, UsageError
 from engine.project import Workspace
 from engine.values import Secret, reveal
@@ -49,6 +51,18 @@ _REFUSED: Final = frozenset(
         "whoami",
     ]
 )
+
+_DAY: Final = 86400
+_UNITS: Final = (
+    (360 * _DAY, "year"),
+    (30 * _DAY, "month"),
+    (7 * _DAY, "week"),
+    (_DAY, "day"),
+    (3600, "hour"),
+    (60, "minute"),
+    (1, "second"),
+)
+"""In seconds; months and years as the CLI rounds them."""
 
 
 class Group(click.Group):
@@ -135,6 +149,24 @@ def text_of(value: Any) -> str:
 
 def echo_json(value: Any) -> None:
     click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def setting_json(value: Setting, *, show_secrets: bool) -> dict[str, Any]:
+    """Return a value of the config as `--json` shows it."""
+    if value.secret and not show_secrets:
+        return {"secret": True}
+    structured = {"objectValue": json.loads(value.text)} if value.structured else {}
+    return {"value": value.text, **structured, "secret": value.secret}
+
+
+def ago(moment: datetime) -> str:
+    """Say how long ago it was, in the largest unit."""
+    seconds = int((datetime.now(UTC) - moment).total_seconds())
+    for size, word in _UNITS:
+        if seconds >= size:
+            count = seconds // size
+            return f"{count} {word}{'s' * (count > 1)} ago"
+    return "now"
 
 
 def echo_outputs(outputs: dict[str, Any], *, show_secrets: bool) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,18 +15,20 @@ from engine.backend import StackFile
 from engine.commands.shell import (
     Group,
     Shell,
+    ago,
     echo_json,
     echo_outputs,
     echo_table,
     json_option,
     plain,
     secrets_option,
+    setting_json,
     stack_option,
     text_of,
     yes_option,
 )
-from engine.config import StackConfig
-from engine.errors import EngineError, UnsupportedError, UsageError
+from engine.config import StackConfig, setting
+from engine.errors import EngineError, SecretsError, UnsupportedError, UsageError
 from engine.passphrase import Crypter
 from engine.project import Workspace
 from engine.session import Session
@@ -52,7 +54,7 @@ def stack(context: click.Context, stack: str | None, *, show_secrets: bool, show
     updated = session.file.updated()
     if updated:
         click.echo(f"    Managed by {_host()}")
-        click.echo(f"    Last updated: {_ago(updated)} ({updated:%Y-%m-%d %H:%M:%S.%f} +0000 UTC)")
+        click.echo(f"    Last updated: {ago(updated)} ({updated:%Y-%m-%d %H:%M:%S.%f} +0000 UTC)")
         click.echo(f"    Pulumi version used: {snapshot.version}")
     click.echo(f"Current stack resources ({len(snapshot.resources)}):")
     rows = [("TYPE", "NAME"), *_tree(snapshot.resources)]
@@ -128,7 +130,7 @@ def stack_ls(shell: Shell, *, as_json: bool) -> None:
         deployment = file.load()
         updated = file.updated()
         count = str(len(deployment.get("resources", ()))) if deployment else "n/a"
-        rows.append((file.name + "*" * (file.name == current), _ago(updated) if updated else "n/a", count))
+        rows.append((file.name + "*" * (file.name == current), ago(updated) if updated else "n/a", count))
     echo_table(rows)
 
 
@@ -205,6 +207,73 @@ def remove_stack(workspace: Workspace, name: str, *, preserve_config: bool = Fal
         workspace.select(None)
 
 
+@stack.command(name="history")
+@stack_option
+@json_option
+@secrets_option
+@click.option("--page-size", default=10, show_default=True, help="How many updates a page holds; 0: all")
+@click.option("--page", default=1, show_default=True, help="Which page to show")
+@click.pass_obj
+def stack_history(
+    shell: Shell, stack: str | None, *, as_json: bool, show_secrets: bool, page_size: int, page: int
+) -> None:
+    """Display history for a stack, newest first."""
+    session = Session(shell.workspace, stack)
+    updates = session.file.history(page_size, page)
+    if as_json:
+        echo_json([_update_json(update, session, show_secrets=show_secrets) for update in updates])
+    elif not updates:
+        click.echo(f"No stack updates found on page '{page}'" if page > 1 else "Stack has never been updated")
+    for update in updates if not as_json else ():
+        _echo_update(update)
+
+
+def _update_json(update: Mapping[str, Any], session: Session, *, show_secrets: bool) -> dict[str, Any]:
+    def decrypt(ciphertext: str) -> str:
+        if not show_secrets:
+            return ""
+        try:
+            return session.decrypt(ciphertext)
+        except SecretsError:
+            return "ERROR_UNABLE_TO_DECRYPT"
+
+    settings = {key: setting(value, decrypt) for key, value in sorted(update["config"].items())}
+    return {
+        **{key: update[key] for key in ("version", "kind")},
+        "startTime": _moment(update["startTime"]),
+        **{key: update[key] for key in ("message", "environment")},
+        "config": {key: setting_json(value, show_secrets=show_secrets) for key, value in settings.items()},
+        "result": update["result"],
+        "endTime": _moment(update["endTime"]),
+        "resourceChanges": update["resourceChanges"],
+    }
+
+
+def _moment(seconds: float) -> str:
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.000Z"
+
+
+def _echo_update(update: Mapping[str, Any]) -> None:
+    counts = "".join(
+        f"{mark}{update['resourceChanges'].get(op, 0)}"
+        for mark, op in (("+", "create"), ("-", "delete"), ("~", "update"), (" ", "same"))
+    )
+    when = ago(datetime.fromtimestamp(update["startTime"], UTC))
+    click.echo(f"Version: {update['version']}\nUpdateKind: {update['kind']}\nStatus: {update['result']}")
+    click.echo(f"Message: {update['message']}\n{counts} Updated {when} took {_took(update)}")
+    for key, value in sorted(update["environment"].items()):
+        if value.strip():
+            click.echo(f"    {key}: {value}")
+    click.echo()
+
+
+def _took(update: Mapping[str, Any]) -> str:
+    """Return how long an update took, as Go writes durations: `15s`, `1m0s`, `2h0m3s`."""
+    minutes, seconds = divmod(update["endTime"] - update["startTime"], 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}h{minutes}m{seconds}s" if hours else f"{minutes}m{seconds}s" if minutes else f"{seconds}s"
+
+
 @stack.command(name="export")
 @stack_option
 @click.option("--file", "target", type=click.Path(path_type=Path), help="Write to this file instead of stdout")
@@ -271,15 +340,6 @@ def _tree(resources: Sequence[Resource]) -> list[tuple[str, str]]:
     for resource in top:
         walk(resource, "", "", others)
     return rows
-
-
-def _ago(moment: datetime) -> str:
-    seconds = int((datetime.now(UTC) - moment).total_seconds())
-    for size, word in ((86400, "day"), (3600, "hour"), (60, "minute"), (1, "second")):
-        if seconds >= size:
-            count = seconds // size
-            return f"{count} {word}{'s' * (count > 1)} ago"
-    return "now"
 
 
 def _host() -> str:

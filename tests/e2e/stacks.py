@@ -9,6 +9,7 @@ import shutil
 import socket
 import subprocess
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ from lightkube.resources.core_v1 import Namespace, Service
 from components.reach import Reach
 
 PROJECT = Path(__file__).parents[2]
+PULUMIW = str(PROJECT / "pulumiw")
+CUTOVER = (str(PROJECT / ".venv" / "bin" / "python"), "-m", "cutover")
 KUBECONFIG = "~/.kube/cutover-embedded.yaml"
 CONTEXT = "cutover-embedded"
 IMAGE = "registry.local/podinfo"
@@ -60,6 +63,7 @@ class Stack:
             "PULUMI_BACKEND_URL": f"file://{folder}",
             "PULUMI_HOME": str(folder / "home"),
             "PULUMI_CONFIG_PASSPHRASE": "e2e",
+            "PYTHONPATH": str(PROJECT),
         }
         self.write(namespace=namespace, apps=apps, **position)
         self.run("stack", "init", namespace)
@@ -107,11 +111,10 @@ class Stack:
             raise CommandError(run, "0")
         return run
 
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
+    def start(self, *arguments: str, program: Sequence[str] = (PULUMIW,)) -> subprocess.Popen[str]:
         """Start a command in a process group of its own, to be ended in the middle."""
-        command = [str(PROJECT / "pulumiw"), *arguments]
         return subprocess.Popen(
-            command,
+            [*program, *arguments],
             cwd=self.folder,
             env=self.environment,
             stdin=subprocess.DEVNULL,
@@ -121,10 +124,17 @@ class Stack:
             start_new_session=True,
         )
 
-    def attempt(self, *arguments: str, deadline: float = 60) -> Run:
+    def drive(self, *arguments: str, ends: int = 0, deadline: float = 600) -> Run:
+        """Run a command of the release driver, which must end with a code."""
+        run = self.attempt(*arguments, program=CUTOVER, deadline=deadline)
+        if run.code != ends:
+            raise CommandError(run, str(ends))
+        return run
+
+    def attempt(self, *arguments: str, program: Sequence[str] = (PULUMIW,), deadline: float = 60) -> Run:
         begin = time.monotonic()
         ending = subprocess.run(
-            [str(PROJECT / "pulumiw"), *arguments],
+            [*program, *arguments],
             cwd=self.folder,
             env=self.environment,
             stdin=subprocess.DEVNULL,
@@ -134,7 +144,7 @@ class Stack:
             check=False,
         )
         output = ending.stdout if ending.returncode == 0 else ending.stdout + ending.stderr
-        return Run(" ".join(["pulumiw", *arguments]), ending.returncode, output, time.monotonic() - begin)
+        return Run(" ".join([*program, *arguments]), ending.returncode, output, time.monotonic() - begin)
 
 
 def await_port(port: int, seconds: float = 10) -> None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.engine.projects import Project
+from tests.engine.recordings import GOLDEN
 
 Make = Callable[[str], Project]
 
@@ -175,6 +178,178 @@ def test_config_from_the_command_line(bare: Project) -> None:
     for key in ("tag", "text", "negative"):
         bare.must("config", "rm", key)
     assert bare.must("config", "--json").json == {}
+
+
+def test_many_values_are_written_at_once_or_not_at_all(bare: Project) -> None:
+    file = bare.folder / "Pulumi.dev.yaml"
+    file.write_text(file.read_text().split("config:")[0] + "config:\n  # the tags\n  probe:tag:\n    blue: v0 # old\n")
+    pairs = [
+        "--plaintext",
+        "tag.blue=v1",
+        "--plaintext",
+        "tag.green=012",
+        "--plaintext",
+        "n[0]=3",
+        "--plaintext",
+        "a=b=c",
+    ]
+    bare.must("config", "set-all", "--path", *pairs, "--plaintext", "'q.x=y'=1", "--secret", "deep.token=hunter2")
+    assert "  # the tags\n  probe:tag:\n    blue: v1 # old\n    green: '012'\n" in file.read_text()
+    assert "hunter2" not in file.read_text()
+    assert {key: value.get("objectValue", value["value"]) for key, value in _shown(bare).items()} == {
+        "probe:a": "b=c",
+        "probe:deep": {"token": "hunter2"},
+        "probe:n": [3],
+        "probe:q": {"x=y": 1},
+        "probe:tag": {"blue": "v1", "green": "012"},
+    }
+    written = file.read_text()
+    for wrong, words in (
+        ("lonely", "config value must be in the form [key]=[value]"),
+        ("tag[0]=1", "key for a map must be a string"),
+    ):
+        result = bare.run("config", "set-all", "--path", "--plaintext", "tag.blue=v9", "--plaintext", wrong)
+        assert (result.code, result.err.count("\n")) == (1, 1)
+        assert words in result.err
+        assert file.read_text() == written
+    bare.must("config", "rm-all", "--path", "tag.green", "n[0]", "deep", "nothing.here")
+    assert _shown(bare).keys() == {"probe:a", "probe:n", "probe:q", "probe:tag"}
+    assert bare.must("config", "get", "tag").out == '{"blue":"v1"}\n'
+    bare.must("config", "rm-all", "a", "n", "q", "tag")
+    assert _shown(bare) == {}
+    assert bare.run("config", "rm-all").code == 2
+
+
+def test_set_all_without_paths_takes_keys_as_they_are(bare: Project) -> None:
+    bare.must("config", "set-all", "--plaintext", "a.b=3", "--secret", "s=hunter2")
+    assert _shown(bare) == {
+        "probe:a.b": {"value": "3", "secret": False},
+        "probe:s": {"value": "hunter2", "secret": True},
+    }
+    bare.must("config", "rm-all", "a.b", "s")
+
+
+def _shown(stack: Project) -> Any:
+    return stack.must("config", "--json", "--show-secrets").json
+
+
+def test_history_is_shown_as_the_cli_shows_it(project: Make) -> None:
+    stack = project("")
+    assert stack.must("stack", "history").out == "Stack has never been updated\n"
+    assert stack.must("stack", "history", "--json").json == []
+    folder = stack.state / "history/probe/dev"
+    folder.mkdir(parents=True)
+    (folder / "dev-1795248286000000000.history.json").write_text((GOLDEN / "history-03.json").read_text())
+    expected = json.loads((GOLDEN / "09-history-json.json").read_text())[-1]
+    assert stack.must("stack", "history", "--json").out == json.dumps([expected], indent=2) + "\n"
+    shown = stack.must("stack", "history", "--json", "--show-secrets").json
+    assert shown[0]["config"]["cutover:token"] == {"value": "s3cret", "secret": True}
+    lines = stack.must("stack", "history").out.split("\n")
+    assert lines[:4] == ["Version: 0", "UpdateKind: update", "Status: succeeded", "Message: "]
+    assert lines[4].startswith("+9-0~0 0 Updated ")
+    assert lines[4].endswith(" took 15s")
+    assert lines[5:7] == ["    exec.kind: cli", "    pulumi.arch: amd64"]
+    assert lines[-3:] == ["    updatePlan: false", "", ""]
+
+
+def test_history_has_pages_from_the_newest(project: Make) -> None:
+    stack = project("config.require('x')\n")
+    for count in "1", "2", "3":
+        stack.set(x=count)
+        stack.must("up", "--yes", "--skip-preview", "-m", f"number {count}")
+
+    def messages(*flags: str) -> list[str]:
+        return [update["message"] for update in stack.must("stack", "history", "--json", *flags).json]
+
+    assert messages() == messages("--page-size", "0") == ["number 3", "number 2", "number 1"]
+    assert messages("--page-size", "2", "--page", "2") == ["number 1"]
+    assert messages("--page-size", "1", "--page", "0") == ["number 3"]
+    assert stack.must("stack", "history", "--page", "9").out == "No stack updates found on page '9'\n"
+
+
+def test_history_tells_the_commit(project: Make) -> None:
+    stack = project("")
+    stack.environment |= {f"GIT_{who}_{what}": f"{who}@{what}" for who in _WHO for what in ("NAME", "EMAIL")}
+    stack.environment |= {"GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CEILING_DIRECTORIES": str(stack.folder.parents[1])}
+    for command in (
+        ["init", "--quiet", "--initial-branch", "main"],
+        ["add", "__main__.py"],
+        ["commit", "--quiet", "--message", "Promote green\n\nIt passed."],
+    ):
+        subprocess.run(["git", *command], cwd=stack.folder, env=stack.environment, check=True)
+    stack.up()
+    stack.environment |= {"PATH": ""}
+    stack.up()
+    without, update = stack.must("stack", "history", "--json").json
+    assert update["message"] == "Promote green"
+    noted = {key: value for key, value in update["environment"].items() if key.startswith("git.")}
+    assert len(noted.pop("git.head")) == 40
+    assert noted == {
+        "git.author": "AUTHOR@NAME",
+        "git.author.email": "AUTHOR@EMAIL",
+        "git.committer": "COMMITTER@NAME",
+        "git.committer.email": "COMMITTER@EMAIL",
+        "git.headName": "refs/heads/main",
+        "git.dirty": "true",
+    }
+    assert without["message"] == ""
+    assert not [key for key in without["environment"] if key.startswith("git.")]
+
+
+_WHO = ("AUTHOR", "COMMITTER")
+
+
+def test_history_takes_the_commit_from_the_environment(project: Make) -> None:
+    stack = project("")
+    stack.environment |= {"PULUMI_GIT_AUTHOR": "Ann", "PULUMI_GIT_COMMIT_MESSAGE": "Promote green\n\nIt passed."}
+    stack.up()
+    (update,) = stack.must("stack", "history", "--json").json
+    assert (update["message"], update["environment"]["git.author"]) == ("Promote green", "Ann")
+
+
+def test_what_the_project_declares_is_in_history_and_preview(project: Make) -> None:
+    stack = project("")
+    yaml = stack.folder / "Pulumi.yaml"
+    yaml.write_text(yaml.read_text() + "config:\n  size: {type: integer, default: 3}\n")
+    assert stack.must("preview", "--json").json["config"] == {"probe:size": "3"}
+    stack.up()
+    (update,) = stack.must("stack", "history", "--json").json
+    assert update["config"] == {"probe:size": {"value": "3", "secret": False}}
+
+
+def test_what_stays_is_shown_when_it_is_asked_for(project: Make) -> None:
+    stack = project("box = Box('b')\nThing('a', name='a', value='1', opts=Opts(parent=box))\nThing('c', name='c')\n")
+    stack.up()
+    stack.write((stack.folder / "__main__.py").read_text().replace("name='c'", "name='c', value='2'"))
+
+    def shown(*flags: str) -> dict[str, Any]:
+        steps = stack.must("preview", "--json", *flags).json["steps"]
+        return {step["urn"].rsplit("::", 1)[1]: step for step in steps}
+
+    assert {name: step["op"] for name, step in shown().items()} == {"probe-dev": "same", "c": "update"}
+    found = shown("--show-sames")
+    assert {name: step["op"] for name, step in found.items()} == {
+        "probe-dev": "same",
+        "b": "same",
+        "a": "same",
+        "c": "update",
+    }
+    assert found["a"]["oldState"]["inputs"]["value"] == found["a"]["newState"]["inputs"]["value"] == "1"
+    assert "kubernetes:core/v1:ConfigMap a" not in stack.must("preview").out
+    assert "kubernetes:core/v1:ConfigMap a" in stack.must("preview", "--show-sames").out
+    assert "probe::test:index:Box$kubernetes:core/v1:ConfigMap::a" not in stack.must("preview", "--diff").out
+    assert (
+        "probe::test:index:Box$kubernetes:core/v1:ConfigMap::a" in stack.must("preview", "--diff", "--show-sames").out
+    )
+
+
+def test_a_preview_that_fails_is_json_all_the_same(project: Make) -> None:
+    result = project("pulumi.log.warn('look')\nraise pulumi.RunError('no such color')\n").run("preview", "--json")
+    assert result.code == 1
+    said = [(each["severity"], each["message"]) for each in result.json["diagnostics"]]
+    assert ("warning", "warning: look\n") in said
+    assert ("error", "error: no such color\n") in said
+    assert ("error", "error: preview failed\n") in said
 
 
 def test_stacks_are_listed_selected_and_removed(tmp_path: Path) -> None:

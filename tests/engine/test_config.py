@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
 from engine.config import StackConfig
-from engine.errors import ProjectError, UsageError
+from engine.errors import EngineError, ProjectError
 from engine.passphrase import Crypter
 from engine.project import Project
 
@@ -82,13 +83,13 @@ def test_a_text_becomes_a_map_as_with_the_cli(config: StackConfig) -> None:
     ],
 )
 def test_impossible_paths_are_refused(config: StackConfig, key: str, words: str) -> None:
-    with pytest.raises(UsageError, match=words):
+    with pytest.raises(EngineError, match=words):
         put(config, key, "1")
 
 
 def test_a_list_has_no_holes(config: StackConfig) -> None:
     put(config, "list[0]", "a")
-    with pytest.raises(UsageError, match="array index out of range"):
+    with pytest.raises(EngineError, match="array index out of range"):
         put(config, "list[2]", "c")
 
 
@@ -166,4 +167,141 @@ def test_numbers_and_booleans_in_the_file_reach_the_program_as_text(config: Stac
         "cutover:b": "true",
         "cutover:m": '{"d":"2024-01-01","f":1.1}',
         "cutover:n": "3",
+    }
+
+
+COMMENTED = """\
+config:
+  # the tags
+  cutover:imageTag: # of both
+    # the old one
+    blue: v1 # since May
+    green: v2
+  cutover:apps:
+    web:
+      image: x
+      resources: {limits: {memory: 1Gi, cpu: 1}}
+      hosts:
+        # the first
+        - a
+      text: |
+        one
+
+    # The other app.
+    api:
+      image: y
+
+  # how many
+  cutover:replicas: 3
+
+# the end
+"""
+
+
+@pytest.mark.parametrize(
+    ("key", "line", "after"),
+    [
+        (
+            "apps.web.colors.green.env.A",
+            "      colors:\n        green:\n          env:\n            A: v\n",
+            "        one\n\n",
+        ),
+        ("imageTag.red", "    red: v\n", "    green: v2\n"),
+        ("release.state", "  cutover:release:\n    state: v\n", "  cutover:replicas: 3\n"),
+        ("apps.third", "    third: v\n", "      image: y\n"),
+    ],
+)
+def test_a_new_key_stands_by_its_siblings_and_goes_without_a_trace(
+    config: StackConfig, key: str, line: str, after: str
+) -> None:
+    config.path.write_text(COMMENTED)
+    config = StackConfig(Project(config.path.with_name("Pulumi.yaml"), "cutover"), "dev")
+    assert put(config, key, "v") == COMMENTED.replace(after, after + line)
+    first_new = key.removesuffix(".green.env.A").removesuffix(".state")
+    config.remove(*config.split(first_new, path=True))
+    config.save()
+    assert config.path.read_text() == COMMENTED
+
+
+@pytest.mark.parametrize(
+    ("keys", "before", "after"),
+    [
+        ("imageTag.blue", "    blue: v1 # since May\n", ""),
+        ("imageTag.green imageTag.blue", ": # of both\n    # the old one\n    blue: v1 # since May\n    green: v2\n",
+         ": {} # of both\n    # the old one\n"),
+        ("apps.web", COMMENTED[COMMENTED.index("    web:") : COMMENTED.index("    # The other")], ""),
+        ("apps.web.resources.limits.cpu", ", cpu: 1", ""),
+        ("apps.web.hosts[0]", "\n        # the first\n        - a\n", " []\n"),
+        ("replicas", "  cutover:replicas: 3\n", ""),
+    ],
+)  # fmt: skip
+def test_what_is_removed_takes_no_comment_along_but_its_own(
+    config: StackConfig, keys: str, before: str, after: str
+) -> None:
+    config.path.write_text(COMMENTED)
+    config = StackConfig(Project(config.path.with_name("Pulumi.yaml"), "cutover"), "dev")
+    for key in keys.split():
+        config.remove(*config.split(key, path=True))
+    config.save()
+    assert before in COMMENTED
+    assert config.path.read_text() == COMMENTED.replace(before, after)
+
+
+def test_only_the_first_segment_of_a_path_names_a_namespace(config: StackConfig) -> None:
+    assert config.split('labels["a:b"].c', path=True) == ("cutover:labels", ["a:b", "c"])
+    assert config.split("kubernetes:context", path=True) == ("kubernetes:context", [])
+
+
+SHARED = """\
+config:
+  cutover:apps:
+    api:
+      probes: &probes
+        path: /ready
+      size: 1
+    # the other one
+    web:
+      size: 2
+      probes: *probes
+    third:
+      <<: {size: 4}
+      ports:
+        - &port {name: a}
+        - *port
+"""
+
+
+@pytest.mark.parametrize(
+    ("key", "app", "expected"),
+    [
+        ("apps.web.tag", "web", {"size": 2, "probes": {"path": "/ready"}, "tag": "v"}),
+        ("apps.web.probes.path", "web", {"size": 2, "probes": {"path": "v"}}),
+        ("apps.api.probes.path", "api", {"size": 1, "probes": {"path": "v"}}),
+        ("apps.third.size", "third", {"size": "v", "ports": [{"name": "a"}, {"name": "a"}]}),
+        ("apps.third.tag", "third", {"size": 4, "ports": [{"name": "a"}, {"name": "a"}], "tag": "v"}),
+        ("apps.third.ports[1].name", "third", {"size": 4, "ports": [{"name": "a"}, {"name": "v"}]}),
+    ],
+)
+def test_a_value_behind_an_alias_changes_in_one_place(
+    config: StackConfig, key: str, app: str, expected: dict[str, object]
+) -> None:
+    config.path.write_text(SHARED)
+    config = StackConfig(Project(config.path.with_name("Pulumi.yaml"), "cutover"), "dev")
+    before = json.loads(config.settings(str)["cutover:apps"].text)
+    assert "# the other one" in put(config, key, "v")
+    config = StackConfig(Project(config.path.with_name("Pulumi.yaml"), "cutover"), "dev")
+    assert json.loads(config.settings(str)["cutover:apps"].text) == before | {app: expected}
+
+
+def test_a_value_behind_an_alias_goes_in_one_place(config: StackConfig) -> None:
+    config.path.write_text(SHARED)
+    config = StackConfig(Project(config.path.with_name("Pulumi.yaml"), "cutover"), "dev")
+    for key in ("apps.web.probes.path", "apps.third.ports[0]", "apps.api.size"):
+        config.remove(*config.split(key, path=True))
+    config.save()
+    config = StackConfig(Project(config.path.with_name("Pulumi.yaml"), "cutover"), "dev")
+    assert json.loads(config.settings(str)["cutover:apps"].text) == {
+        "api": {"probes": {"path": "/ready"}},
+        "web": {"size": 2, "probes": {}},
+        "third": {"size": 4, "ports": [{"name": "a"}]},
     }

@@ -21,13 +21,17 @@ DATA, ERRORS = b"\0", b"\1"
 
 @dataclass
 class Api:
-    """Answers requests by `serve`, unless `silent` to them, and forwards to a `port` of pods that say their names."""
+    """Answers requests by `serve`, unless `silent` to them, and forwards to a `port` of pods that say their names.
+
+    While `serve` is asked, `body` is what came with the request.
+    """
 
     serve: Serve = lambda _: (200, "hello")
     port: int = 8080
     silent: Callable[[str], bool] = lambda _: False
     asked: list[tuple[str, Mapping[str, str]]] = field(default_factory=list)
     url: str = ""
+    body: bytes = b""
 
     @asynccontextmanager
     async def up(self) -> AsyncIterator[Api]:
@@ -56,6 +60,7 @@ class Api:
         elif headers.get("upgrade") == "websocket":
             await self._forward(path, head, reader, writer)
         else:
+            self.body = await reader.readexactly(int(headers.get("content-length", 0)))
             status, said = self.serve(path)
             body = said if isinstance(said, str) else json.dumps(said, separators=(",", ":"))
             kind = "text/plain" if isinstance(said, str) else "application/json"

@@ -130,6 +130,29 @@ def test_judges_what_was_measured(case: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("answers", "values"),
+    [
+        ([value("0"), value("0.5"), value("1")], (0.0, 0.5, 1.0)),
+        ([value("0"), value("2")], (0.0, 2.0)),
+        ([value("0"), EMPTY, value("1")], (0.0, 1.0)),
+        ([value("+Inf")], ()),
+        ([value("0"), *ASKED_IN_VAIN, BAD], (0.0,)),
+    ],
+    ids=["passed", "failed", "a value missing", "infinite", "then no answer"],
+)
+def test_a_finding_names_the_metric_and_its_values(answers: list[Answer], values: tuple[float, ...]) -> None:
+    finding, _ = measured(THREE, answers)
+    assert (finding.name, finding.values) == ("errors", values)
+
+
+def test_the_values_are_those_of_the_judged_color() -> None:
+    way = Way([value("0.5"), value("0.25")])
+    metric = Metric.model_validate({"query": "x{{color}}", **TWICE})
+    finding = in_no_time(measure("errors", metric, ["green", "blue"], filled, ask=way, headers={}))
+    assert finding.values == (0.5,)
+
+
+@pytest.mark.parametrize(
     ("answers", "times"),
     [([value("0")], [7, 17, 27]), ([BAD, BAD, value("0")], [7, 17, 27, 37, 47])],
     ids=["answered", "also what was not"],

@@ -1,0 +1,202 @@
+"""The engine and the stack's configuration, by the commands that a hand would type: `pulumi config set`, `pulumi up`.
+
+One command line serves both engines: `./pulumiw` runs the Pulumi CLI where there is one, and the embedded engine, which
+takes the same commands, otherwise. A project without `pulumiw` uses the one beside this package, or else the `pulumi`
+on the PATH.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+import shutil
+import signal
+import subprocess
+from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from cutover.errors import NotStartedError, RefusedError, UpFailedError
+
+QUICK_SECONDS = 120
+"""For a command that only reads or writes files."""
+PREVIEW_SECONDS = 600
+GRACE_SECONDS = 60
+"""What an `up` gets to end in order once it was interrupted: it finishes the write that it is in."""
+
+
+class Engine:
+    """One stack of a Pulumi project.
+
+    Args:
+        folder: where Pulumi.yaml is.
+        stack: the stack; None for the one that is selected.
+        show: shown every command that changes something, before it runs, and every line that an `up` prints.
+
+    Raises:
+        NotStartedError: there is no project, or no engine for it.
+    """
+
+    def __init__(self, folder: Path, stack: str | None = None, show: Callable[[str], None] = print) -> None:
+        self.folder = folder
+        self._stack = stack
+        self._show = show
+        try:
+            self.project: str = yaml.safe_load((folder / "Pulumi.yaml").read_text(encoding="utf-8"))["name"]
+        except (OSError, KeyError, TypeError, yaml.YAMLError) as error:
+            raise NotStartedError(f"{folder} holds no Pulumi project ({error}); name its folder with --cwd") from error
+        wrappers = [path for path in (folder / "pulumiw", Path(__file__).parents[1] / "pulumiw") if path.exists()]
+        found = str(wrappers[0]) if wrappers else shutil.which("pulumi")
+        if found is None:
+            raise NotStartedError("there is neither ./pulumiw nor a `pulumi` on the PATH; install the Pulumi CLI")
+        self._program = found
+
+    @cached_property
+    def stack(self) -> str:
+        """The stack's name; whatever is selected later, it stays this one."""
+        return self._stack or self._read("stack", "--show-name").strip()
+
+    @property
+    def file(self) -> Path:
+        """The stack's configuration."""
+        return self.folder / f"Pulumi.{self.stack}.yaml"
+
+    def config(self) -> dict[str, Any]:
+        """Return the whole configuration by full key (`cutover:apps`), decoded, secrets in plain."""
+        found = json.loads(self._read("config", "--json", "--show-secrets"))
+        return {key: value.get("objectValue", value.get("value")) for key, value in found.items()}
+
+    def change(self, values: Mapping[str, Any], remove: Sequence[str] = (), secret: Collection[str] = ()) -> None:
+        """Remove keys of the project by path, then write others (`imageTag.green`), all of them in one write.
+
+        Those of `secret` are encrypted, and not shown.
+        """
+        if remove:
+            for path in remove:
+                self._show(f"$ pulumi config rm --path {shlex.quote(path)}")
+            self._read("config", "rm-all", "--path", *remove)
+        if values:
+            pairs: list[str] = []
+            for path, value in values.items():
+                hidden = path in secret
+                shown = "--secret [secret]" if hidden else shlex.quote(_text(value))
+                self._show(f"$ pulumi config set --path {shlex.quote(path)} {shown}")
+                pairs += ["--secret" if hidden else "--plaintext", f"{path}={_text(value)}"]
+            self._read("config", "set-all", "--path", *pairs)
+
+    def preview(self) -> dict[str, Any]:
+        """Return what `pulumi preview --json` says the next `up` would do.
+
+        Raises:
+            RefusedError: the program refuses it; the text says why.
+        """
+        command = ("preview", "--json", "--show-sames", "--non-interactive", "--stack", self.stack)
+        done = self._run(command, PREVIEW_SECONDS)
+        try:
+            found: dict[str, Any] = json.loads(done.stdout)
+        except ValueError:
+            raise RefusedError((done.stderr or done.stdout).strip()) from None
+        if done.returncode != 0:
+            told = [each for each in found.get("diagnostics", []) if each.get("severity") == "error"]
+            errors = [each.get("message", "").strip().removeprefix("error: ") for each in told]
+            reasons = [error for error in errors if error and error != "preview failed"]
+            raise RefusedError("\n\n".join(reasons) or done.stderr.strip())
+        return found
+
+    def up(self, message: str) -> str:
+        """Run `up`, showing what it prints, and return that.
+
+        Raises:
+            UpFailedError: it failed.
+            KeyboardInterrupt: once it has ended in order after Ctrl-C.
+        """
+        command = ("up", "--yes", "--skip-preview", "--non-interactive", "--stack", self.stack, "--message", message)
+        self._show("$ pulumi up --yes --skip-preview")
+        process = subprocess.Popen(
+            [self._program, *command],
+            cwd=self.folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,  # Ctrl-C reaches it through `_interrupt` alone, and so once
+        )
+        said = ""
+        try:
+            for line in process.stdout or ():
+                said += line
+                self._show(line.rstrip("\n"))
+            code = process.wait(QUICK_SECONDS)
+        except KeyboardInterrupt:
+            self._interrupt(process)
+            raise
+        if code != 0:
+            raise UpFailedError("pulumi up", code, said)
+        return said
+
+    def cancel(self) -> None:
+        """Remove the lock that a process which has died has left."""
+        self._show("$ pulumi cancel --yes")
+        self._read("cancel", "--yes")
+
+    def outputs(self) -> dict[str, Any]:
+        """Return the stack's outputs: per app what its last move wrote."""
+        found: dict[str, Any] = json.loads(self._read("stack", "output", "--json"))
+        return found
+
+    def history(self, count: int = 100) -> list[dict[str, Any]]:
+        """Return the last updates of the stack, newest first, as `pulumi stack history --json` has them."""
+        found: list[dict[str, Any]] = json.loads(
+            self._read("stack", "history", "--json", "--page-size", str(count), "--page", "1")
+        )
+        return found
+
+    def ask(self, *command: str) -> subprocess.CompletedProcess[str]:
+        """Run a command that changes nothing, and return it however it ended."""
+        return self._run(command, QUICK_SECONDS)
+
+    def _read(self, *command: str) -> str:
+        """Run a command that ends at once and return what it printed."""
+        name = self._stack or vars(self).get("stack")
+        done = self.ask(*command, *(("--stack", name) if name else ()))
+        if done.returncode != 0:
+            shown = shlex.join(["pulumi", *command])
+            raise NotStartedError(f"`{shown}` ended with {done.returncode}: {(done.stderr or done.stdout).strip()}")
+        return done.stdout
+
+    def _run(self, command: Sequence[str], seconds: float) -> subprocess.CompletedProcess[str]:
+        try:
+            return subprocess.run(
+                [self._program, *command],
+                cwd=self.folder,
+                capture_output=True,
+                text=True,
+                timeout=seconds,
+                check=False,
+                stdin=subprocess.DEVNULL,
+            )
+        except subprocess.TimeoutExpired as error:
+            shown = shlex.join(["pulumi", *command])
+            raise NotStartedError(f"`{shown}` had not ended after {seconds:.0f} s; try it by hand") from error
+
+    def _interrupt(self, process: subprocess.Popen[str]) -> None:
+        """Ask an `up` to end in order, and then to end at once."""
+        self._show("interrupted; the engine finishes the write that it is in")
+        for _ in range(2):
+            process.send_signal(signal.SIGINT)
+            try:
+                said, _ = process.communicate(timeout=GRACE_SECONDS)
+            except subprocess.TimeoutExpired:
+                continue
+            self._show(said.rstrip("\n"))
+            return
+        process.kill()
+        process.wait()
+
+
+def _text(value: Any) -> str:
+    """A value as `config set` takes it."""
+    return str(value).lower() if isinstance(value, bool) else str(value)

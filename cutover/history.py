@@ -1,0 +1,328 @@
+"""What has been released: the engine's own history, with the updates of one release put together.
+
+The engine notes with each `up` the configuration that it was run with, so that the history tells where every app was to
+stand after it, and the note of a release (`release.began`) which updates belong together. Updates by hand stand for
+themselves. Which checks there were, and what they measured, the journal tells where there is one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from itertools import groupby
+from typing import Any
+
+import msgspec
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.table import Table
+from rich.text import Text
+
+from components.color import Color
+from components.config import load
+from components.errors import ConfigError
+from components.planner import plan
+from components.position import position
+from components.schema import PositionKeys
+from cutover.errors import RefusedError
+from cutover.journal import Check, Event, Kind, Standing, percent
+from cutover.release import KEY, Release, State
+
+
+class Result(StrEnum):
+    """How a release, or an update by hand, ended.
+
+    LEFT: its last step succeeded, and no other followed, as when a driver dies; the newest one may still be under way.
+    """
+
+    DONE = "done"
+    FAILED = "failed"
+    ROLLED_BACK = "rolled back"
+    STUCK = "stuck"
+    PAUSED = "paused"
+    LEFT = "left"
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """A release, or an update by hand (`release` is ""; `verb` is then the engine's: update, refresh, destroy).
+
+    `at` is when its first update began, as RFC 3339 in UTC, and `seconds` what it took to the end of its last.
+    `before` and `after` are where each app stood and was to stand; an app is left out where its configuration is of
+    another time or hidden. `checks` are the last findings on each step.
+    """
+
+    at: str
+    seconds: float
+    verb: str
+    by: str
+    message: str
+    result: Result
+    updates: int
+    release: str
+    before: dict[str, Standing]
+    after: dict[str, Standing]
+    checks: tuple[Check, ...]
+
+
+class Live(msgspec.Struct, frozen=True):
+    """What was live: the color, and of each app its tag and what it had under `colors.<color>`."""
+
+    color: Color
+    tags: dict[str, str]
+    overlays: dict[str, dict[str, Any]]
+
+    def is_as(self, other: Live) -> bool:
+        """Tell whether the apps of both run the same."""
+        common = self.tags.keys() & other.tags.keys()
+        parts = ((self.tags, other.tags), (self.overlays, other.overlays))
+        return self.color == other.color and all(one[app] == two[app] for one, two in parts for app in common)
+
+
+def read(
+    updates: Sequence[Mapping[str, Any]], project: str, releases: Mapping[str, Sequence[Event]] | None = None
+) -> list[Entry]:
+    """Put a stack's history in the words of releases, newest first.
+
+    Args:
+        updates: what `pulumi stack history --json` has, newest first.
+        project: the project, whose namespace the configuration's keys have.
+        releases: the journal's events by release.
+    """
+    entries: list[Entry] = []
+    stood: dict[str, Standing] = {}
+    for group in _groups(updates, project):
+        after = group[-1].standing
+        entries.append(_entry(group, stood, after, (releases or {}).get(group[0].release, ())))
+        if group[-1].succeeded:
+            stood = {} if group[-1].kind == "destroy" else after
+    return entries[::-1]
+
+
+def live_before(updates: Sequence[Mapping[str, Any]], project: str, steps: int, app: str = "") -> Live:
+    """Say what was live `steps` changes of the live version ago.
+
+    What counts is where releases, and updates by hand, have ended: one that was rolled back has changed nothing, and
+    neither has one that failed. An app that is newer than that is left out.
+
+    Args:
+        updates: what `pulumi stack history --json` has, newest first.
+        project: the project, whose namespace the configuration's keys have.
+        steps: how far back, from 1; 0 is what is live.
+        app: an app with a position of its own; "" for those that share the stack's.
+
+    Raises:
+        RefusedError: the history does not go back as far, or hides it.
+    """
+    versions: list[Live] = []
+    for group in _groups(updates, project):
+        ended = [update for update in group if update.succeeded and update.kind == "update"]
+        version = ended[-1].live(app) if ended else None
+        if version and versions and version.is_as(versions[-1]):
+            versions[-1] = version  # which knows the apps that have come since
+        elif version:
+            versions.append(version)
+    if steps >= len(versions):
+        what = f"{app}'s" if app else "the stack's"
+        raise RefusedError(
+            f"{what} history goes back {max(len(versions) - 1, 0)} changes of what is live, not {steps}; "
+            "`cutover history` lists them"
+        )
+    return versions[-1 - steps]
+
+
+@dataclass(frozen=True)
+class _Update:
+    """One entry of the engine's history."""
+
+    entry: Mapping[str, Any]
+    project: str
+
+    @property
+    def kind(self) -> str:
+        return str(self.entry["kind"])
+
+    @property
+    def succeeded(self) -> bool:
+        return bool(self.entry["result"] == "succeeded")
+
+    @property
+    def began(self) -> datetime:
+        return datetime.fromisoformat(self.entry["startTime"])
+
+    @property
+    def ended(self) -> datetime:
+        return datetime.fromisoformat(self.entry.get("endTime") or self.entry["startTime"])
+
+    @property
+    def keys(self) -> dict[str, Any]:
+        """The project's own configuration, decoded; None where it is hidden, as it holds secrets."""
+        return {
+            key.removeprefix(f"{self.project}:"): value.get("objectValue", value.get("value"))
+            for key, value in self.entry.get("config", {}).items()
+            if key.startswith(f"{self.project}:")
+        }
+
+    @property
+    def note(self) -> Release | None:
+        try:
+            return Release.of_note(self.keys.get(KEY) or {})
+        except RefusedError:
+            return None
+
+    @property
+    def release(self) -> str:
+        return self.note.began if self.note else ""
+
+    @property
+    def by(self) -> str:
+        """Who ran it, as far as the engine noted that."""
+        if self.note:
+            return self.note.by
+        noted = self.entry.get("environment", {})
+        return str(noted.get("git.author") or noted.get("git.committer") or "")
+
+    @property
+    def standing(self) -> dict[str, Standing]:
+        """Where its configuration puts each app."""
+        try:
+            planned = plan(load(self.keys), owner=self.project)
+        except (ConfigError, LookupError):  # of another Cutover's time
+            return {}
+        return {
+            app.name: Standing(
+                active=str(app.active.color),
+                tags={str(color): app.colors[color].tag for color in Color},
+                share=app.share,
+                percent=percent(app.share),
+            )
+            for app in planned.apps
+        }
+
+    def live(self, app: str) -> Live | None:
+        """What its configuration makes live; None where it hides that."""
+        try:
+            settings = load(self.keys)
+        except ConfigError:
+            return None
+        of_stack = [name for name, each in settings.apps.items() if _shares(each)]
+        names = ([app] if app in settings.apps else []) if app else of_stack
+        if not names:
+            return None
+        colors = {name: position(settings.apps[name], settings) for name in names}
+        color = colors[names[0]].active
+        apps: Mapping[str, Any] = self.keys["apps"]
+        return Live(
+            color=color,
+            tags={name: where.tags.of(color) for name, where in colors.items()},
+            overlays={name: dict(apps[name].get("colors", {}).get(str(color), {})) for name in names},
+        )
+
+
+def _shares(app: Any) -> bool:
+    """Tell whether an app stands where the stack does."""
+    return all(getattr(app, key) is None for key in PositionKeys.model_fields)
+
+
+def _groups(updates: Iterable[Mapping[str, Any]], project: str) -> Iterator[list[_Update]]:
+    """Yield the updates of each release together, oldest first; one by hand by itself."""
+    oldest_first = [_Update(update, project) for update in updates][::-1]
+    for release, group in groupby(oldest_first, key=lambda update: update.release):
+        found = list(group)
+        yield from [found] if release else [[update] for update in found]
+
+
+def _entry(
+    group: Sequence[_Update], before: dict[str, Standing], after: dict[str, Standing], events: Sequence[Event]
+) -> Entry:
+    first, last = group[0], group[-1]
+    note = first.note
+    return Entry(
+        at=first.entry["startTime"],
+        seconds=(last.ended - first.began).total_seconds(),
+        verb=note.verb if note else first.kind,
+        by=first.by,
+        message=first.entry.get("message", ""),
+        result=_result(last, events),
+        updates=len(group),
+        release=first.release,
+        before=before,
+        after=after,
+        checks=tuple(check for event in events for check in event.checks),
+    )
+
+
+_ENDS = {
+    Kind.DONE: Result.DONE,
+    Kind.ROLLED_BACK: Result.ROLLED_BACK,
+    Kind.STUCK: Result.STUCK,
+    Kind.PAUSED: Result.PAUSED,
+    Kind.INTERRUPTED: Result.LEFT,
+}
+
+
+def _result(last: _Update, events: Sequence[Event]) -> Result:
+    """Say how a group ended: the journal knows, and else its last update tells as much as it can."""
+    if events and events[-1].kind in _ENDS:
+        return _ENDS[events[-1].kind]
+    if last.note and last.note.state is State.BACK:
+        return Result.ROLLED_BACK if last.succeeded else Result.STUCK
+    if not last.succeeded:
+        return Result.FAILED
+    return Result.DONE if last.note is None or last.note.is_last else Result.LEFT
+
+
+# --- for a terminal
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A history as rich draws it, newest first; times are of this machine's zone."""
+
+    entries: Sequence[Entry]
+
+    def __rich_console__(self, _: Console, options: ConsoleOptions) -> RenderResult:
+        if not self.entries:
+            yield Text("Nothing has been released yet.")
+            return
+        to = "->" if options.ascii_only else "→"
+        table = Table(
+            "when", "took", "what", "by", "result", "position", box=None, pad_edge=False, padding=(0, 2, 0, 0)
+        )
+        for entry in self.entries:
+            good = entry.result is Result.DONE
+            table.add_row(
+                f"{datetime.fromisoformat(entry.at).astimezone():%Y-%m-%d %H:%M}",
+                f"{entry.seconds:.0f} s",
+                Text(entry.verb),
+                Text(entry.by),
+                Text(entry.result, "green" if good else "red"),
+                Text("\n").join(_lines(entry, to)),
+            )
+        yield table
+
+
+def render(entries: Sequence[Entry]) -> Picture:
+    """Draw a history."""
+    return Picture(entries)
+
+
+def _lines(entry: Entry, to: str) -> Iterator[Text]:
+    """What became of each app, and what the checks found."""
+    lines = {name: _moved(entry.before.get(name), after, to) for name, after in entry.after.items()}
+    for text in dict.fromkeys(lines.values()):
+        yield Text(f"{', '.join(name for name in lines if lines[name] == text)}: {text}")
+    if not lines:
+        yield Text(entry.message, "dim")
+    for check in entry.checks:
+        if check.outcome != "passed" or check.values:
+            yield Text(f"{check.outcome}: {check.text}", "dim" if check.outcome == "passed" else "red")
+
+
+def _moved(before: Standing | None, after: Standing, to: str) -> str:
+    def told(standing: Standing) -> str:
+        share = f" + {standing.share}" if standing.percent else ""
+        other = Color(standing.active).other
+        return f"{standing.active} {standing.tags[standing.active]} ({other} {standing.tags[other]}{share})"
+
+    return told(after) if before is None or before == after else f"{told(before)} {to} {told(after)}"

@@ -1,0 +1,562 @@
+"""What the next `up` means in the words of a release: where each app's traffic goes, in which order, at which cost.
+
+All of it is read from the engine's preview (`pulumi preview --json --show-sames`), so that it is what the engine is
+going to do and not what a reader of the configuration would expect. What steps cannot show, the program says itself in
+a preview, as diagnostics of an app that begin with `plan:` and the phase that they belong to:
+
+    plan: check: green (6.9.1) must pass its gate before it takes traffic: smoke test version
+
+Without `--show-sames` the preview tells nothing of what stays, and neither can this.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import partial
+from typing import Any, Final
+
+import msgspec
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.table import Table
+from rich.text import Text
+
+from components.color import Color, Role
+from components.guards import changed_paths
+from components.plan import ACTIVE, ROLE, SHARE, SOURCE, TAG, TAGS, Manifest
+from components.planner import BASELINE
+from cutover.journal import Standing, percent
+
+
+class Op(StrEnum):
+    """What happens to an object, in the engine's word."""
+
+    SAME = "same"
+    CREATE = "create"
+    UPDATE = "update"
+    REPLACE = "replace"
+    DELETE = "delete"
+
+
+class Phase(StrEnum):
+    """When something happens in an `up`: each phase begins when the one before it has ended for all apps of a release.
+
+    PREPARE (migrations), GROW the colors that take traffic, CHECK them, MOVE traffic, LEAVE the old color (connections
+    end), SETTLE the idle color, REMOVE what is no longer wanted.
+    """
+
+    PREPARE = "prepare"
+    GROW = "grow"
+    CHECK = "check"
+    MOVE = "move"
+    LEAVE = "leave"
+    SETTLE = "settle"
+    REMOVE = "remove"
+
+
+class Danger(StrEnum):
+    """A reason to look twice; the worst first."""
+
+    REPLACED = "replaced"
+    DELETED = "deleted"
+    LIVE_CHANGED = "live-changed"
+    SHARE_DOWN = "share-down"
+    COLD = "cold"
+    ENGINE = "engine"
+
+
+class Warned(msgspec.Struct, frozen=True):
+    """A reason to look twice at an app ("" for the whole stack), and the sentence that tells it."""
+
+    danger: Danger
+    app: str
+    text: str
+
+
+class Pods(msgspec.Struct, frozen=True):
+    """A Deployment's pods at one time: `role` is what the position makes of them.
+
+    `replicas` is how many there are, or with an autoscaler the fewest, up to `most`. Pods of the same `source` are
+    configured alike.
+    """
+
+    tag: str
+    role: str
+    replicas: int
+    most: int | None = None
+    source: str = ""
+
+    @property
+    def count(self) -> str:
+        return f"{self.replicas}-{self.most}" if self.most and self.replicas else str(self.replicas)
+
+    def __str__(self) -> str:
+        return f"{self.count} pod{'' if self.count == '1' else 's'}" + (f" of {self.tag}" if self.tag else "")
+
+
+class Side(msgspec.Struct, frozen=True):
+    """A color of an app, or the baseline beside a canary, before and after.
+
+    None: it is not there, or with `op` same, the preview does not tell. `template` are the paths at which the pod
+    template of a Deployment changes that stays.
+    """
+
+    name: str
+    op: Op
+    before: Pods | None
+    after: Pods | None
+    template: tuple[str, ...] = ()
+
+    @property
+    def rolls(self) -> bool:
+        """Whether pods make room for pods of another template."""
+        return bool(self.template and self.before and self.before.replicas and self.after and self.after.replicas)
+
+
+class AppChange(msgspec.Struct, frozen=True):
+    """An app before and after; `before` is None for a new one and `after` for one that goes."""
+
+    name: str
+    component: str
+    before: Standing | None
+    after: Standing | None
+    sides: tuple[Side, ...]
+
+    @property
+    def headline(self) -> str:
+        """What happens to the app, in one sentence."""
+        return _headline(self)
+
+
+class Act(msgspec.Struct, frozen=True):
+    """One thing that happens in a phase. Apps of the same `release` (from 0) wait for each other; others do not."""
+
+    release: int
+    phase: Phase
+    app: str
+    text: str
+
+
+class Cost(msgspec.Struct, frozen=True):
+    """Pods of all apps: now, at most while the `up` lasts, and afterwards; autoscalers count with their fewest."""
+
+    now: int
+    peak: int
+    after: int
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """What the next `up` does. `changes` are the engine's counts of objects by what happens to them."""
+
+    apps: tuple[AppChange, ...]
+    acts: tuple[Act, ...]
+    warnings: tuple[Warned, ...]
+    cost: Cost
+    changes: dict[str, int]
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether the `up` changes nothing at all."""
+        return not any(count for op, count in self.changes.items() if op != Op.SAME)
+
+
+def read(preview: Mapping[str, Any]) -> Plan:
+    """Read a preview of either engine."""
+    objects = [found for step in preview.get("steps", ()) if (found := _Object.of(step))]
+    standing, sizes = _outputs(preview), dict(_sizes(preview))
+    apps = [
+        _App(name, [each for each in objects if each.app == name], standing.get(name), sizes.get(name, {}))
+        for name in sorted({each.app for each in objects if each.app})
+    ]
+    changes = [app.change for app in apps]
+    said = list(_said(preview))
+    known = {app.name for app in apps}
+    return Plan(
+        apps=tuple(changes),
+        acts=tuple(_acts(apps, [note for note in said if note[0] in known])),
+        warnings=tuple(sorted(_warnings(changes, objects, preview), key=lambda each: [*Danger].index(each.danger))),
+        cost=_cost(apps),
+        changes=dict(preview.get("changeSummary", {})),
+    )
+
+
+@dataclass(frozen=True)
+class _Object:
+    """A Kubernetes object of a preview: what Pulumi's state has of it, and what the program wants."""
+
+    urn: str
+    op: Op
+    old: Manifest
+    new: Manifest
+    waits_for: frozenset[str]
+
+    @classmethod
+    def of(cls, step: Mapping[str, Any]) -> _Object | None:
+        """Read a step; None for what is no Kubernetes object, or what only the engine does."""
+        old, new = (step.get(key) or {} for key in ("oldState", "newState"))
+        kind = (new or old).get("type", "")
+        if step["op"] not in set(Op) or not kind.startswith("kubernetes:"):
+            return None
+        waits_for = frozenset(new.get("dependencies", ()))
+        return cls(step["urn"], Op(step["op"]), old.get("inputs") or {}, new.get("inputs") or {}, waits_for)
+
+    @property
+    def kind(self) -> str:
+        kind: str = (self.new or self.old).get("kind", "")
+        return kind
+
+    @property
+    def name(self) -> str:
+        return str(_at(self.new or self.old, "metadata", "name") or "")
+
+    @property
+    def label(self) -> Mapping[str, str]:
+        found = _at(self.new or self.old, "metadata", "labels")
+        return found if isinstance(found, Mapping) else {}
+
+    @property
+    def app(self) -> str:
+        """The app that it belongs to; "" where it is of none."""
+        return self.label.get("app", "") if "cutover/component" in self.label else ""
+
+
+@dataclass(frozen=True)
+class _App:
+    """The objects of one app.
+
+    `stood` is where it stood by the stack's outputs. `sizes` are its colors' by age (`oldState`, `newState`) where the
+    program tells them: those of a Deployment under an autoscaler are not its own.
+    """
+
+    name: str
+    objects: Sequence[_Object]
+    stood: Standing | None
+    sizes: Mapping[str, Mapping[str, float]]
+
+    @property
+    def change(self) -> AppChange:
+        movers = self._movers
+        before = next(filter(None, (_standing(mover.old) for mover in movers)), None)
+        after = next(filter(None, (_standing(mover.new) for mover in movers)), None)
+        if not movers:
+            before = after = self.stood
+        component = next((each.label["cutover/component"] for each in self.objects), "")
+        sides = [self._side(name) for name in (*map(str, Color), BASELINE)]
+        return AppChange(self.name, component, before, after, tuple(side for side in sides if side))
+
+    @property
+    def _movers(self) -> list[_Object]:
+        """What says where traffic is: the route, if there is one, before the live Service."""
+        told = [each for each in self.objects if any(ACTIVE in _annotations(item) for item in (each.old, each.new))]
+        return sorted(told, key=lambda each: each.kind == "Service")
+
+    def deployment(self, side: str) -> _Object | None:
+        kind = "Deployment"
+        return next((each for each in self.objects if each.kind == kind and each.label.get("color") == side), None)
+
+    def phase(self, deployment: _Object) -> Phase:
+        """Whether a Deployment is written before traffic moves or after, by what waits for what."""
+        if deployment.op is Op.DELETE:
+            return Phase.REMOVE
+        waits = any(mover.urn in deployment.waits_for for mover in self._movers)
+        return Phase.SETTLE if waits or _annotations(deployment.new).get(ROLE) == Role.IDLE else Phase.GROW
+
+    def release(self, others: Sequence[_App]) -> int:
+        """The number of the first app whose pods this one's traffic waits for; all of a release wait for all."""
+        awaited = frozenset().union(*(mover.waits_for for mover in self._movers))
+        return next(number for number, other in enumerate(others) if other is self or awaited & other.pods)
+
+    @property
+    def pods(self) -> frozenset[str]:
+        """The URNs of this app's Deployments."""
+        return frozenset(each.urn for each in self.objects if each.kind == "Deployment")
+
+    def _side(self, name: str) -> Side | None:
+        found = self.deployment(name)
+        if found is None:
+            return Side(name, Op.SAME, None, None) if name in set(Color) and self.stood else None
+        before = self._pods(found.old, self._limits(name, "old"), self.sizes.get("oldState", {}).get(name))
+        after = self._pods(found.new, self._limits(name, "new"), self.sizes.get("newState", {}).get(name))
+        template: tuple[str, ...] = ()
+        if before and after and found.op in {Op.UPDATE, Op.SAME}:
+            paths = changed_paths(_at(found.old, "spec", "template"), _at(found.new, "spec", "template"))
+            template = tuple(sorted(set(paths)))
+        return Side(name, found.op, before, after, template)
+
+    def _pods(self, deployment: Manifest, limits: Manifest, size: float | None) -> Pods | None:
+        if not deployment:
+            return None
+        notes = _annotations(deployment)
+        replicas = size if limits and size is not None else _at(deployment, "spec", "replicas")
+        return Pods(
+            tag=notes.get(TAG, ""),
+            role=notes.get(ROLE, ""),
+            replicas=int(replicas) if isinstance(replicas, int | float) else 1,
+            most=int(limits["maxReplicas"]) if limits else None,
+            source=notes.get(SOURCE, ""),
+        )
+
+    def _limits(self, side: str, age: str) -> Manifest:
+        """What a side's autoscaler says; nothing where there is none."""
+        scalers = [each for each in self.objects if each.kind == "HorizontalPodAutoscaler"]
+        found = (getattr(each, age).get("spec") for each in scalers if each.label.get("color") == side)
+        return next(filter(None, found), {})
+
+
+def _sizes(preview: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Mapping[str, float]]]]:
+    """How many pods each color of an app is to have, as its component tells."""
+    for step in preview.get("steps", ()):
+        kind = _at(step, "newState", "type") or _at(step, "oldState", "type") or ""
+        if kind.startswith("cutover:index:"):
+            ages = {age: _at(step, age, "inputs", "replicas") or {} for age in ("oldState", "newState")}
+            yield step["urn"].rpartition("::")[2], ages
+
+
+def _outputs(preview: Mapping[str, Any]) -> dict[str, Standing]:
+    """Where each app stands by the stack's outputs, which are in every preview but the first."""
+    roots = [step for step in preview.get("steps", ()) if "::pulumi:pulumi:Stack::" in step["urn"]]
+    outputs = _at(roots[0], "oldState", "outputs") if roots else None
+    found = {}
+    for name, told in (outputs or {}).items():
+        if isinstance(told, Mapping) and {"activeColor", "imageTag", "otherShare"} <= told.keys():
+            share = str(told["otherShare"])
+            found[name] = Standing(told["activeColor"], dict(told["imageTag"]), share, percent(share))
+    return found
+
+
+def _standing(mover: Manifest) -> Standing | None:
+    """What a mover says of where traffic is."""
+    told = _annotations(mover)
+    if not {ACTIVE, TAGS, SHARE} <= told.keys():
+        return None
+    return Standing(told[ACTIVE], json.loads(told[TAGS]), told[SHARE], percent(told[SHARE]))
+
+
+_SAID: Final = re.compile(r"plan: (\w+): (.+)", re.DOTALL)
+
+
+def _said(preview: Mapping[str, Any]) -> Iterator[tuple[str, Phase, str]]:
+    """What the program says of an app: the app, the phase and the sentence."""
+    for note in preview.get("diagnostics", ()):
+        found = _SAID.fullmatch(note.get("message", "").strip())
+        if found and found[1] in set(Phase):
+            yield note.get("urn", "").rpartition("::")[2], Phase(found[1]), found[2]
+
+
+def _acts(apps: Sequence[_App], said: Sequence[tuple[str, Phase, str]]) -> list[Act]:
+    acts = []
+    for app in apps:
+        release = app.release(apps)
+        acts += [Act(release, phase, app.name, text) for phase, text in _happens(app)]
+        acts += [Act(release, phase, name, text) for name, phase, text in said if name == app.name]
+    return sorted(acts, key=lambda act: (act.release, [*Phase].index(act.phase)))
+
+
+def _happens(app: _App) -> Iterator[tuple[Phase, str]]:
+    """What the steps of an app do, in the words of a release."""
+    for each in app.objects:
+        if each.kind == "Job" and each.op is Op.CREATE:
+            yield Phase.PREPARE, f"migration {each.name} runs"
+    change = app.change
+    for side in change.sides:
+        deployment = app.deployment(side.name)
+        if deployment and (text := _resized(side)):
+            yield app.phase(deployment), text
+    before, after = change.before, change.after
+    if after and (before is None or before.active != after.active):
+        yield Phase.MOVE, f"all traffic to {after.active}" + (f", from {before.active}" if before else "")
+    elif before and after and before.share != after.share:
+        yield Phase.MOVE, f"{_other(after)} has {after.share} of the traffic, after {before.share}"
+
+
+def _resized(side: Side) -> str:
+    """What happens to a Deployment's pods; "" if nothing does."""
+    before, after = side.before, side.after
+    if after is None:
+        return f"{side.name} goes, with its {before}" if before else ""
+    if side.op is Op.REPLACE:
+        return f"{side.name} is made anew: {after}"
+    if before is None:
+        return f"{side.name}: {after}" if after.replicas else ""
+    if side.rolls:
+        return f"{side.name}: {after}, new ones in the place of {before.count}"
+    return f"{side.name}: {after}, after {before.count}" if before.count != after.count else ""
+
+
+def _warnings(apps: Iterable[AppChange], objects: Iterable[_Object], preview: Mapping[str, Any]) -> Iterator[Warned]:
+    for each in objects:
+        if each.op in {Op.REPLACE, Op.DELETE} and (each.kind == "Namespace" or ACTIVE in _annotations(each.old)):
+            danger = Danger.REPLACED if each.op is Op.REPLACE else Danger.DELETED
+            yield Warned(danger, each.app, f"{each.kind} {each.name} is {danger}")
+    for app in apps:
+        for side in app.sides:
+            yield from _dangers(app, side)
+        before, after = app.before, app.after
+        if before and after and before.active == after.active and after.percent < before.percent:
+            text = f"{_other(after)}'s share goes down from {before.share} to {after.share}"
+            yield Warned(Danger.SHARE_DOWN, app.name, text)
+    for note in preview.get("diagnostics", ()):
+        text = note.get("message", "").strip().removeprefix("warning: ")
+        if note.get("severity") == "warning" and text:
+            yield Warned(Danger.ENGINE, "", text)
+
+
+def _dangers(app: AppChange, side: Side) -> Iterator[Warned]:
+    before, after = side.before, side.after
+    if before is None:
+        return
+    if side.op is Op.REPLACE:
+        yield Warned(Danger.REPLACED, app.name, f"{side.name}'s Deployment is replaced: its pods end before others are")
+    if side.op is Op.DELETE and before.replicas:
+        yield Warned(Danger.DELETED, app.name, f"{side.name}'s Deployment is deleted, with its {before}")
+    if after is None or app.before is None or app.after is None:
+        return
+    shared = min(app.before.percent, app.after.percent) > 0
+    stays = app.before.active == app.after.active
+    if side.rolls and stays and (side.name == app.after.active or (side.name != BASELINE and shared)):
+        what = ", ".join(path.removeprefix("spec.") for path in side.template)
+        yield Warned(Danger.LIVE_CHANGED, app.name, f"{side.name} takes live traffic and changes in place: {what}")
+    alike = [each for each in app.sides if each.after and each.after.source == after.source and each is not side]
+    if after.role == Role.IDLE and before.replicas and not after.replicas and not alike:
+        text = f"{side.name} ({after.tag}) ends with no pods: going back to it takes as long as they take to start"
+        yield Warned(Danger.COLD, app.name, text)
+
+
+def _cost(apps: Sequence[_App]) -> Cost:
+    """Count pods: what takes traffic has grown before an idle color shrinks or grows, and a rollout adds its surge.
+
+    Apps of different releases may be at their peaks at the same time.
+    """
+    moments: dict[int, Counter[str]] = {}
+    for app in apps:
+        count = moments.setdefault(app.release(apps), Counter())
+        for side in app.change.sides:
+            deployment = app.deployment(side.name)
+            settles = deployment is not None and app.phase(deployment) is not Phase.GROW
+            old, new = (pods.replicas if pods else 0 for pods in (side.before, side.after))
+            surge = math.ceil(new / 4) if side.rolls else 0  # the Deployment's maxSurge
+            count["before"] += old
+            count["moving"] += old if settles else max(old, new + surge)
+            count["settling"] += new + surge if settles else new
+            count["after"] += new
+    peak = sum(max(count.values(), default=0) for count in moments.values())
+    return Cost(
+        now=sum(count["before"] for count in moments.values()),
+        peak=peak,
+        after=sum(count["after"] for count in moments.values()),
+    )
+
+
+def _headline(app: AppChange) -> str:
+    before, after = app.before, app.after
+    if after is None:
+        return "is removed"
+    live, other = f"{after.active} ({after.tags[after.active]})", _other(after)
+    if before is None:
+        return f"is made, with {live} live"
+    if before.active != after.active:
+        return f"traffic moves from {before.active} ({before.tags[before.active]}) to {live}"
+    told = []
+    if before.share != after.share:
+        told.append(f"{other} ({after.tags[other]}) has {after.share} of the traffic, after {before.share}")
+    told += [
+        f"{color} gets {after.tags[color]}, after {before.tags[color]}"
+        for color in (after.active, other)
+        if before.tags[color] != after.tags[color]
+    ]
+    if not told:
+        told = [text for side in app.sides if (text := _resized(side))]
+    return "; ".join(told or [f"stays on {live}"])
+
+
+def _other(standing: Standing) -> Color:
+    return Color(standing.active).other
+
+
+def _annotations(item: Manifest) -> Mapping[str, str]:
+    found = _at(item, "metadata", "annotations")
+    return found if isinstance(found, Mapping) else {}
+
+
+def _at(item: Any, *path: str) -> Any:
+    """What is at a path; None where there is nothing, or where a secret hides it."""
+    for key in path:
+        item = item.get(key) if isinstance(item, Mapping) else None
+    return item
+
+
+# --- for a terminal
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A plan as rich draws it: warnings, then each app, then what happens when."""
+
+    plan: Plan
+
+    def __rich_console__(self, _: Console, options: ConsoleOptions) -> RenderResult:
+        to = "->" if options.ascii_only else "→"
+        plan = self.plan
+        if plan.is_empty:
+            yield Text("The next up changes nothing.")
+        for warning in plan.warnings:
+            where = f"{warning.app}: " if warning.app else ""
+            yield Text(f"! {where}{warning.text}", "bold yellow")
+        for app in plan.apps:
+            yield Text.assemble((app.name, "bold"), f" {app.headline}")
+        if plan.is_empty:
+            return
+        if plan.apps:
+            yield self._table(to)
+        yield from self._order()
+        yield Text(f"Pods: {told(plan.cost)}")
+
+    def _table(self, to: str) -> Table:
+        table = Table("app", "color", "tag", "pods", "role", "traffic", box=None, pad_edge=False, padding=(0, 2, 0, 0))
+        for app in self.plan.apps:
+            for side in app.sides:
+                before = _cells(side.before, app.before, side.name)
+                after = _cells(side.after, app.after, side.name)
+                table.add_row(app.name, side.name, *map(partial(_pair, to=to), before, after))
+        return table
+
+    def _order(self) -> Iterator[Text]:
+        for release in sorted({act.release for act in self.plan.acts}):
+            acts = [act for act in self.plan.acts if act.release == release]
+            names = ", ".join(dict.fromkeys(act.app for act in acts))
+            yield Text(f"In this order ({names}):", "bold")
+            for act in acts:
+                yield Text(f"  {act.phase:<7}  {act.app}: {act.text}")
+
+
+def render(plan: Plan) -> Picture:
+    """Draw a plan."""
+    return Picture(plan)
+
+
+def told(cost: Cost) -> str:
+    """A cost as a phrase."""
+    if cost.now == cost.peak == cost.after:
+        return f"{cost.now}, as now"
+    return f"{cost.now} now, {cost.peak} at most meanwhile ({cost.peak - cost.now:+d}), {cost.after} afterwards"
+
+
+def _cells(pods: Pods | None, standing: Standing | None, side: str) -> tuple[str, str, str, str]:
+    """A side's cells of the table; "" for what is not there or not told."""
+    traffic = ""
+    if standing and side in set(Color):
+        share = standing.percent
+        traffic = f"{100 - share if side == standing.active else share:.3g}%"
+    tag = (standing.tags.get(side) if standing else None) or ""
+    return (pods.tag or tag, pods.count, pods.role, traffic) if pods else (tag, "", "", traffic)
+
+
+def _pair(before: str, after: str, to: str) -> Text:
+    if before == after:
+        return Text(after, "dim")
+    return Text(f"{before or '-'} {to} {after or '-'}", "bold")

@@ -1,0 +1,151 @@
+"""A release under way: what it is to do, step by step, and how far it is.
+
+It is kept as a note in the stack's configuration (`release`) for as long as it goes on, beside the position that it has
+written, in one write with it; so whoever reads the configuration can go on from there, on any machine.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Any
+
+from components.color import Color
+from cutover.errors import RefusedError
+
+KEY = "release"
+LIVE = "live"
+RESUME = "resume"
+"""A pause without an end: until `cutover resume`."""
+
+
+class State(StrEnum):
+    """MOVING: to the step's position, or watched there. PAUSED: after it. BACK: on the way back."""
+
+    MOVING = "moving"
+    PAUSED = "paused"
+    BACK = "back"
+
+
+@dataclass(frozen=True)
+class Step:
+    """One position of a release: `pods` of the new color, or `weight` percent for it, or (neither) all of it live."""
+
+    pods: int | None = None
+    weight: int | None = None
+
+    @classmethod
+    def read(cls, text: str) -> Step:
+        """Read `3` (pods), `25%` (of a route) or `live`. Raises RefusedError."""
+        if text == LIVE:
+            return cls()
+        found = re.fullmatch(r"(\d+)(%?)", text)
+        if not found or int(found[1]) == 0 or (found[2] and int(found[1]) > 99):
+            raise RefusedError(f"the step {text!r} is neither a number of pods (3) nor a share from 1% to 99% (25%)")
+        number = int(found[1])
+        return cls(weight=number) if found[2] else cls(pods=number)
+
+    def __str__(self) -> str:
+        if self.pods is not None:
+            return str(self.pods)
+        return LIVE if self.weight is None else f"{self.weight}%"
+
+    @property
+    def is_live(self) -> bool:
+        return self.pods is None and self.weight is None
+
+    @property
+    def told(self) -> str:
+        if self.pods is not None:
+            return f"{self.pods} pod{'s' if self.pods > 1 else ''}"
+        return "all traffic" if self.weight is None else f"{self.weight}% of the traffic"
+
+
+@dataclass(frozen=True)
+class Release:
+    """A release: `to` takes the traffic over from the other color, in `steps`.
+
+    `at` is the number of the present step, from 0. `app` is the app whose own position moves ("" for the stack's).
+    `pause` is what comes after each step but the last: seconds, or None for as long as nobody resumes it. `watch` is
+    for how many seconds the checks go on after a step. `began` is RFC 3339 in UTC and names the release; `by` is who
+    began it.
+    """
+
+    verb: str
+    to: Color
+    steps: tuple[Step, ...]
+    began: str
+    by: str
+    app: str = ""
+    at: int = 0
+    state: State = State.MOVING
+    pause: float | None = 0
+    watch: float = 0
+
+    @property
+    def old(self) -> Color:
+        return self.to.other
+
+    @property
+    def step(self) -> Step:
+        return self.steps[self.at]
+
+    @property
+    def is_last(self) -> bool:
+        return self.at == len(self.steps) - 1
+
+    @property
+    def place(self) -> str:
+        """Where it is, for a sentence."""
+        if self.state is State.BACK:
+            return f"on its way back to {self.old}"
+        return f"at step {self.at + 1} of {len(self.steps)} ({self.to}: {self.step.told})"
+
+    def next(self) -> Release:
+        return replace(self, at=self.at + 1, state=State.MOVING)
+
+    def now(self, state: State) -> Release:
+        return replace(self, state=state)
+
+    def note(self) -> dict[str, str]:
+        """The release as paths and values of configuration."""
+        values = {
+            "verb": self.verb,
+            "app": self.app,
+            "to": self.to,
+            "steps": ",".join(map(str, self.steps)),
+            "at": self.at,
+            "state": self.state,
+            "pause": RESUME if self.pause is None else f"{self.pause:g}",
+            "watch": f"{self.watch:g}",
+            "began": self.began,
+            "by": self.by,
+        }
+        return {f"{KEY}.{name}": str(value) for name, value in values.items() if value != ""}
+
+    @classmethod
+    def of_note(cls, note: Mapping[str, Any]) -> Release | None:
+        """Read a note; None where there is none. Raises RefusedError when somebody has spoilt it."""
+        if not note:
+            return None
+        try:
+            pause = str(note["pause"])
+            return cls(
+                verb=str(note["verb"]),
+                app=str(note.get("app", "")),
+                to=Color(note["to"]),
+                steps=tuple(Step.read(text) for text in str(note["steps"]).split(",")),
+                at=int(note["at"]),
+                state=State(note["state"]),
+                pause=None if pause == RESUME else float(pause),
+                watch=float(note["watch"]),
+                began=str(note["began"]),
+                by=str(note["by"]),
+            )
+        except (KeyError, ValueError, RefusedError) as error:
+            raise RefusedError(
+                f"the note of the release under way cannot be read ({error!r}). Put the position right by hand and "
+                f"remove it: `pulumi config rm {KEY}`"
+            ) from error

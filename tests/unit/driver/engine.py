@@ -1,0 +1,96 @@
+"""An engine whose stack is a file and whose `up` is told what to do."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from components.config import load
+from components.planner import plan
+from cutover.engine import Engine
+from cutover.errors import UpFailedError
+
+PROJECT = "shop"
+
+
+class FakeEngine(Engine):
+    """Keeps the configuration as Pulumi does; `ups` are the positions that an `up` was run at."""
+
+    def __init__(self, folder: Path, keys: Mapping[str, Any]) -> None:
+        (folder / "Pulumi.yaml").write_text(f"name: {PROJECT}\n")
+        (folder / "pulumiw").write_text("")
+        self.shown: list[str] = []
+        super().__init__(folder, "dev", self.shown.append)
+        self.ups: list[dict[str, Any]] = []
+        self.fails: dict[int, Callable[[], None]] = {}
+        """What happens in an `up`, by its number from 1."""
+        self.canceled = 0
+        self.sealed: set[str] = set()
+        self._save(keys)
+
+    @property
+    def keys(self) -> dict[str, Any]:
+        found = yaml.safe_load(self.file.read_text())["config"]
+        return {key.removeprefix(f"{PROJECT}:"): value for key, value in found.items()}
+
+    def _save(self, keys: Mapping[str, Any]) -> None:
+        self.file.write_text(yaml.safe_dump({"config": {f"{PROJECT}:{key}": value for key, value in keys.items()}}))
+
+    def config(self) -> dict[str, Any]:
+        return {"kubernetes:context": "none"} | {f"{PROJECT}:{key}": value for key, value in self.keys.items()}
+
+    def change(self, values: Mapping[str, Any], remove: Sequence[str] = (), secret: Collection[str] = ()) -> None:
+        self.sealed |= set(secret)
+        keys = copy.deepcopy(self.keys)
+        for path in remove:
+            *above, key = path.split(".")
+            at = keys
+            for part in above:
+                at = at[part]
+            at.pop(key, None)
+        for path, value in values.items():
+            *above, key = path.split(".")
+            at = keys
+            for part in above:
+                at = at.setdefault(part, {})
+            at[key] = value
+        self._save(keys)
+
+    def preview(self) -> dict[str, Any]:
+        load(self.keys)
+        return {"steps": []}
+
+    def up(self, message: str) -> str:
+        keys = self.keys
+        self.ups.append({key: keys[key] for key in ("activeColor", "canaryReplicas", "canaryWeight") if key in keys})
+        self.fails.get(len(self.ups), lambda: None)()
+        return message
+
+    def cancel(self) -> None:
+        self.canceled += 1
+
+    def outputs(self) -> dict[str, Any]:
+        settings = load(self.keys)
+        return {
+            app.name: {
+                "activeColor": app.active.color,
+                "imageTag": {color: app.colors[color].tag for color in app.colors},
+                "otherShare": app.share,
+            }
+            for app in plan(settings, owner=f"{PROJECT}/dev").apps
+        }
+
+
+def failing(output: str = "error: web: green (1.1.0) did not pass its gate") -> Callable[[], None]:
+    def fail() -> None:
+        raise UpFailedError("pulumi up", 255, output)
+
+    return fail
+
+
+def interrupted() -> None:
+    raise KeyboardInterrupt

@@ -1,0 +1,283 @@
+"""The verbs, from the first write of the configuration to the last."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cutover import driver as module
+from cutover.driver import Driver
+from cutover.errors import (
+    Exit,
+    RefusedError,
+    RolledBackError,
+    StoppedError,
+    StuckError,
+    UnderWayError,
+)
+from cutover.journal import Check, Journal, Kind, percent
+from cutover.release import Step
+from tests.unit.driver.engine import FakeEngine, failing, interrupted
+
+WEB = {"component": "BlueGreenApp", "image": "registry.example.com/web", "port": 8080}
+API = {"component": "CanaryApp", "image": "registry.example.com/api", "port": 8080, "replicas": 10}
+KEYS = {"activeColor": "blue", "imageTag": {"blue": "1.0.0", "green": "1.1.0"}, "canaryReplicas": 0}
+CANARY = (Step(pods=1), Step(pods=3), Step())
+BLUE, GREEN = {"activeColor": "blue", "canaryReplicas": 0}, {"activeColor": "green", "canaryReplicas": 0}
+
+
+class Room:
+    """A stack with a driver, and what its checks are to find, round by round; nothing is wrong if nothing is said."""
+
+    def __init__(self, folder: Path, app: dict[str, Any]) -> None:
+        self.engine = FakeEngine(folder, KEYS | {"apps": {"app": app}})
+        self.journal = Journal(folder, "dev")
+        self.said: list[str] = []
+        self.checks: list[Callable[[], list[Check]]] = []
+        self.driver = Driver(self.engine, self.journal, self.said.append)
+
+    @property
+    def kinds(self) -> list[Kind]:
+        return [event.kind for event in self.journal.events()]
+
+    @property
+    def settled(self) -> dict[str, Any]:
+        """The configuration, in which no note of a release may be left."""
+        keys = self.engine.keys
+        assert "release" not in keys
+        return {key: keys[key] for key in BLUE}
+
+
+@pytest.fixture
+def room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[str, Any]], Room]:
+    def make(app: dict[str, Any] = API) -> Room:
+        made = Room(tmp_path, app)
+
+        async def watch(*_: Any) -> list[Check]:
+            return made.checks.pop(0)() if made.checks else []
+
+        monkeypatch.setattr(module, "watch", watch)
+        monkeypatch.setattr(module, "_refuse_unserved", lambda *_: None)
+        monkeypatch.setattr("cutover.desk.Cluster", lambda *_: None)
+        monkeypatch.setattr(module, "POLL_SECONDS", 0.0)
+        return made
+
+    return make
+
+
+Make = Callable[..., Room]
+
+
+def bad() -> list[Check]:
+    return [Check("passed", "pods"), Check("failed", "metric errors: 0.5, more than 0.01")]
+
+
+def positions(room: Room) -> list[tuple[str, int]]:
+    return [(up["activeColor"], up["canaryReplicas"]) for up in room.engine.ups]
+
+
+def test_a_promotion(room: Make) -> None:
+    here = room(WEB)
+    assert here.driver.promote(watch=0) is Exit.DONE
+    assert here.engine.ups == [GREEN]
+    assert here.settled == GREEN
+    assert here.kinds == [Kind.BEGAN, Kind.MOVING, Kind.MOVED, Kind.CHECKED, Kind.DONE]
+
+
+def test_a_canary_goes_through_its_steps(room: Make) -> None:
+    here = room()
+    assert here.driver.canary(CANARY, pause=0, watch=0) is Exit.DONE
+    assert positions(here) == [("blue", 1), ("blue", 3), ("green", 0)]
+    assert here.settled == GREEN
+    shares = [event.standing["app"].share for event in here.journal.events() if event.kind is Kind.MOVED]
+    assert shares == ["1/11", "3/13", "0%"]
+
+
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_an_up_that_fails_at_any_step_goes_back(room: Make, number: int) -> None:
+    here = room()
+    here.engine.fails[number] = failing()
+    with pytest.raises(RolledBackError, match="did not pass its gate"):
+        here.driver.canary(CANARY, pause=0, watch=0)
+    assert positions(here)[-1] == ("blue", 0)
+    assert len(here.engine.ups) == number + 1
+    assert here.settled == BLUE
+    assert here.kinds[-3:] == [Kind.FAILED, Kind.BACK, Kind.ROLLED_BACK]
+
+
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_a_check_that_fails_at_any_step_goes_back(room: Make, number: int) -> None:
+    here = room()
+    here.checks = [*[list] * (number - 1), bad]
+    with pytest.raises(RolledBackError, match=r"metric errors: 0\.5"):
+        here.driver.canary(CANARY, pause=0, watch=0)
+    assert len(here.engine.ups) == number + 1
+    assert here.settled == BLUE
+    (failed,) = (event for event in here.journal.events() if event.kind is Kind.FAILED)
+    assert [check.outcome for check in failed.checks] == ["passed", "failed"]
+
+
+def test_what_can_neither_go_on_nor_back_needs_a_person_and_resume_tries_the_way_back(room: Make) -> None:
+    here = room()
+    here.engine.fails = {2: failing(), 3: failing("error: the API server stayed away")}
+    with pytest.raises(StuckError, match="the API server stayed away"):
+        here.driver.canary(CANARY, pause=0, watch=0)
+    assert here.engine.keys["release"]["state"] == "back"
+    with pytest.raises(UnderWayError, match="on its way back to blue"):
+        here.driver.promote(watch=0)
+    with pytest.raises(RolledBackError):
+        here.driver.resume()
+    assert here.settled == BLUE
+
+
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_ctrl_c_in_an_up_leaves_a_release_that_can_be_resumed(room: Make, number: int) -> None:
+    here = room()
+    here.engine.fails[number] = interrupted
+    with pytest.raises(StoppedError, match=rf"at step {number} of 3 .* `cutover resume`"):
+        here.driver.canary(CANARY, pause=0, watch=0)
+    assert here.driver.resume() is Exit.DONE
+    steps = [("blue", 1), ("blue", 3), ("green", 0)]
+    assert positions(here) == [*steps[:number], *steps[number - 1 :]]
+    assert here.settled == GREEN
+
+
+def test_ctrl_c_in_a_check_leaves_a_release_that_can_be_aborted(room: Make) -> None:
+    here = room()
+    here.checks = [list, interrupted]  # type: ignore[list-item]  # it does not come to an answer
+    with pytest.raises(StoppedError):
+        here.driver.canary(CANARY, pause=0, watch=0)
+    assert here.driver.abort() is Exit.DONE
+    assert positions(here)[-1] == ("blue", 0)
+    assert here.settled == BLUE
+
+
+def test_a_pause_until_resume_after_each_step(room: Make) -> None:
+    here = room()
+    assert here.driver.canary(CANARY, pause=None, watch=0) is Exit.PAUSED
+    assert here.engine.keys["release"]["state"] == "paused"
+    with pytest.raises(UnderWayError, match="at step 1 of 3"):
+        here.driver.stage("2.0.0", {})
+    assert here.driver.resume() is Exit.PAUSED
+    assert here.driver.resume() is Exit.DONE
+    assert positions(here) == [("blue", 1), ("blue", 3), ("green", 0)]
+    assert here.settled == GREEN
+
+
+@pytest.mark.parametrize(("wish", "ends"), [("pause", Exit.PAUSED), ("abort", None)])
+def test_a_wish_is_taken_up_in_a_pause(room: Make, wish: str, ends: Exit | None) -> None:
+    here = room()
+    here.engine.fails[1] = lambda: here.engine.change({"release.wish": wish})
+    if ends:
+        assert here.driver.canary(CANARY, pause=60, watch=0) is ends
+        assert "wish" not in here.engine.keys["release"]
+        assert here.driver.abort() is Exit.DONE
+        assert here.settled == BLUE
+    else:
+        with pytest.raises(RolledBackError, match="aborted"):
+            here.driver.canary(CANARY, pause=60, watch=0)
+        assert here.settled == BLUE
+
+
+def test_undo_needs_no_check(room: Make) -> None:
+    here = room()
+    here.driver.promote(watch=0)
+    here.checks = [bad]
+    assert here.driver.undo() is Exit.DONE
+    assert here.settled == BLUE
+    assert here.checks
+
+
+def test_undo_of_a_canary_by_hand_drops_it(room: Make) -> None:
+    here = room()
+    here.engine.change({"canaryReplicas": 3})
+    assert here.driver.undo() is Exit.DONE
+    assert here.settled == BLUE
+
+
+def test_a_release_that_failed_is_retried_from_its_first_step(room: Make) -> None:
+    here = room()
+    here.engine.fails[2] = failing()
+    with pytest.raises(RolledBackError):
+        here.driver.canary(CANARY, pause=0, watch=0)
+    here.engine.fails.clear()
+    assert here.driver.retry() is Exit.DONE
+    assert positions(here)[3:] == [("blue", 1), ("blue", 3), ("green", 0)]
+    with pytest.raises(RefusedError, match="did not fail"):
+        here.driver.retry()
+
+
+def test_staging_what_is_live_already_is_no_release(room: Make) -> None:
+    here = room(WEB)
+    here.engine.change({"imageTag.green": "1.0.0"})
+    with pytest.raises(RefusedError, match="there is nothing to release"):
+        here.driver.promote(watch=0)
+    assert here.driver.stage("1.2.0", {("env", "LOG"): "debug"}) is Exit.DONE
+    assert here.engine.keys["imageTag"] == {"blue": "1.0.0", "green": "1.2.0"}
+    assert here.engine.keys["apps"]["app"]["colors"] == {"green": {"env": {"LOG": "debug"}}}
+
+
+@pytest.mark.parametrize("refusal", ["preview", "disagreement"])
+def test_what_is_refused_leaves_the_configuration_as_it_was(
+    room: Make, refusal: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = room()
+    here.engine.change({}, ["canaryReplicas"])
+    before = here.engine.keys
+
+    def refuse(*_: Any) -> Any:
+        raise RefusedError("the live color would change in place")
+
+    driver = Driver(here.engine, here.journal, here.said.append, refuse)
+    if refusal == "preview":
+        driver = here.driver
+        monkeypatch.setattr(here.engine, "preview", refuse)
+    with pytest.raises(RefusedError):
+        driver.canary(CANARY, pause=0, watch=0)
+    assert here.engine.keys == before
+    assert here.engine.ups == []
+
+
+def test_the_second_driver_is_told_of_the_first(room: Make) -> None:
+    here = room()
+    second = Driver(here.engine, here.journal, here.said.append)
+
+    def meanwhile() -> None:
+        with pytest.raises(UnderWayError, match=rf"pid {os.getpid()}, .* is at work on stack dev"):
+            second.promote(watch=0)
+
+    here.engine.fails[1] = meanwhile
+    assert here.driver.promote(watch=0) is Exit.DONE
+
+
+def locked(host: str, pid: int) -> str:
+    return f"error: the stack is currently locked by 1 lock(s).\n  file://x: created by me@{host} (pid {pid}) at now"
+
+
+def test_the_lock_of_a_process_that_died_here_is_removed(room: Make) -> None:
+    here = room()
+    here.engine.fails[1] = failing(locked(socket.gethostname(), 2**22 + 1))
+    assert here.driver.promote(watch=0) is Exit.DONE
+    assert here.engine.canceled == 1
+
+
+@pytest.mark.parametrize(
+    ("host", "pid"), [(socket.gethostname(), os.getpid()), ("elsewhere", 2**22 + 1)], ids=["here", "elsewhere"]
+)
+def test_the_lock_of_an_up_at_work_is_respected(room: Make, host: str, pid: int) -> None:
+    here = room()
+    here.engine.fails[1] = failing(locked(host, pid))
+    with pytest.raises(UnderWayError, match="Another `up` is at work"):
+        here.driver.promote(watch=0)
+    assert here.engine.canceled == 0
+    assert here.settled == BLUE
+
+
+@pytest.mark.parametrize(("share", "number"), [("0%", 0), ("25%", 25), ("1/11", 100 / 11), ("0/3", 0)])
+def test_a_share_is_a_number(share: str, number: float) -> None:
+    assert percent(share) == pytest.approx(number)
