@@ -16,6 +16,7 @@ import fcntl
 import getpass
 import os
 import re
+import shlex
 import socket
 import subprocess
 import time
@@ -30,12 +31,15 @@ from lightkube.resources.apps_v1 import Deployment
 
 from components.color import Color
 from components.errors import CutoverError
+from components.gates.findings import Outcome
 from components.kube import Cluster
 from components.memory import Memory
 from components.problems import Path as KeyPath
+from components.problems import written
 from cutover.desk import Desk
 from cutover.engine import Engine
 from cutover.errors import (
+    DriverError,
     Exit,
     RefusedError,
     RolledBackError,
@@ -44,11 +48,11 @@ from cutover.errors import (
     UnderWayError,
     UpFailedError,
 )
-from cutover.history import Live, live_before
+from cutover.history import Live, config_of, live_before
 from cutover.journal import Check, Event, Journal, Kind, Standing, percent
-from cutover.position import Edit, Scope
+from cutover.position import POSITION_KEYS, Edit, Scope, leaves_of
 from cutover.release import KEY, Release, State, Step
-from cutover.watch import is_bad, watch
+from cutover.watch import watch
 
 WISH: Final = "wish"
 _STANDS: Final = {Kind.BEGAN, Kind.MOVED, Kind.FAILED, Kind.BACK, Kind.STUCK, Kind.INTERRUPTED}
@@ -62,12 +66,8 @@ class WishedBackError(Exception):
     """Somebody has asked for the release to be aborted."""
 
 
-class CheckFailedError(Exception):
-    """A check after a step has failed; `checks` are all findings of its last round."""
-
-    def __init__(self, checks: Sequence[Check]) -> None:
-        self.checks = tuple(checks)
-        super().__init__("; ".join(check.text for check in checks if check.outcome == "failed"))
+class StepFailedError(Exception):
+    """An `up`, or a check after it, has failed; the text says why."""
 
 
 class Driver:
@@ -212,16 +212,16 @@ class Driver:
             before = self._write(release, desk)
             try:
                 self._agree(self._engine.preview())
-                return self._run(release, desk)
-            except (RefusedError, KeyboardInterrupt):  # before anything was done: what is begun ends otherwise
+            except (RefusedError, KeyboardInterrupt):
                 self._put_back(before)
                 raise
+            return self._run(release, desk, before)
 
     def _release(self, verb: str, to: Color, steps: tuple[Step, ...], **more: Any) -> Release:
         return Release(verb, to, steps, began=_now(), by=_who(), **more)
 
-    def _run(self, release: Release, desk: Desk) -> Exit:
-        """Go from step to step until the release is done, paused, or back."""
+    def _run(self, release: Release, desk: Desk, before: Mapping[str, Any] | None = None) -> Exit:
+        """Go from step to step until the release is done, paused, or back; `before` is what undoes its first write."""
         if not any(self._journal.events(release.began)):
             self._tell(Kind.BEGAN, release, f"{release.verb} of {release.to} by {release.by}")
         try:
@@ -236,49 +236,53 @@ class Driver:
                 if stays:
                     return self._paused(release)
                 release = release.next()
-        except UpFailedError as error:
-            reason = _reason(error)
-            self._tell(
-                Kind.FAILED, release, f"failed {release.place}: {reason}", checks=self._judged(release, desk, reason)
-            )
-            self._back(release, reason)
-        except CheckFailedError as error:
-            self._tell(Kind.FAILED, release, f"failed {release.place}: {error}", checks=error.checks)
+        except StepFailedError as error:
             self._back(release, str(error))
         except WishedBackError:
             self._back(release, "aborted")
-        except KeyboardInterrupt:
-            self._tell(Kind.INTERRUPTED, release, f"interrupted {release.place}")
-            raise StoppedError(
-                f"Stopped {release.place}. Traffic stays as it is. `cutover resume` goes on, `cutover abort` goes back."
-            ) from None
+        except (DriverError, KeyboardInterrupt) as error:
+            if before is not None and release.at == 0 and isinstance(error, RefusedError):
+                self._put_back(before)
+                raise
+            self._stop(release, f": {error}" if isinstance(error, DriverError) else "")
+
+    def _stop(self, release: Release, reason: str) -> NoReturn:
+        """Leave a release where it is."""
+        self._tell(Kind.INTERRUPTED, release, f"interrupted {release.place}{reason}")
+        raise StoppedError(
+            f"Stopped {release.place}{reason}\nTraffic stays as it is. `cutover resume` goes on, `cutover abort` goes "
+            "back."
+        )
 
     def _move(self, release: Release, desk: Desk) -> None:
-        """Put the stack at the release's step."""
+        """Put the stack at the release's step. Raises StepFailedError."""
         self._tell(Kind.MOVING, release, f"{release.to} takes {release.step.told}")
-        begin = time.monotonic()
+        since, begin = _now(), time.monotonic()
         self._write(release, desk)
-        self._up(f"cutover {release.verb}: {release.to} takes {release.step.told}")
-        seconds, checks = time.monotonic() - begin, self._judged(release, desk)
+        try:
+            self._up(f"cutover {release.verb}: {release.to} takes {release.step.told}")
+        except UpFailedError as error:
+            reason = _reason(error)
+            checks = self._judged(release, desk, since, reason)
+            self._tell(Kind.FAILED, release, f"failed {release.place}: {reason}", checks=checks)
+            raise StepFailedError(reason) from error
+        seconds, checks = time.monotonic() - begin, self._judged(release, desk, since)
         self._tell(Kind.MOVED, release, f"{release.to} has {release.step.told}", seconds=seconds, checks=checks)
 
     def _watch(self, release: Release, desk: Desk) -> None:
-        """Check the color that has got traffic."""
+        """Check the color that has got traffic. Raises StepFailedError."""
         apps = [app for app in desk.plan.apps if app.name in _scope(desk, release.app).apps]
         begin = time.monotonic()
-        checks = asyncio.run(watch(apps, release.to, desk.cluster, release.watch, self._say))
-        if is_bad(checks):
-            raise CheckFailedError(checks)
-        self._tell(
-            Kind.CHECKED,
-            release,
-            f"{release.to} is well with {release.step.told}",
-            checks=tuple(checks),
-            seconds=time.monotonic() - begin,
-        )
+        checks = tuple(asyncio.run(watch(apps, release.to, desk.cluster, release.watch, self._say)))
+        bad = "; ".join(check.text for check in checks if check.outcome == Outcome.FAILED)
+        if bad:
+            self._tell(Kind.FAILED, release, f"failed {release.place}: {bad}", checks=checks)
+            raise StepFailedError(bad)
+        well = f"{release.to} is well with {release.step.told}"
+        self._tell(Kind.CHECKED, release, well, checks=checks, seconds=time.monotonic() - begin)
 
-    def _judged(self, release: Release, desk: Desk, reason: str = "") -> tuple[Check, ...]:
-        """Return what the gate found in this release's `up`; `reason` tells what a failed one failed for."""
+    def _judged(self, release: Release, desk: Desk, since: str, reason: str = "") -> tuple[Check, ...]:
+        """Return what the gate found in an `up` that began at `since`; `reason` tells what a failed one failed for."""
         apps = [app for app in desk.plan.apps if app.name in _scope(desk, release.app).apps and app.gate]
         names = [app.colors[release.to].name for app in apps]
 
@@ -291,9 +295,9 @@ class Driver:
             self._say(f"warning: what the gate found cannot be read: {error}")
             return ()
         return tuple(
-            Check("failed" if finding in reason else "passed", finding, app.name, release.to)
+            Check(Outcome.FAILED if finding in reason else Outcome.PASSED, finding, app.name, release.to)
             for app, verdict in zip(apps, verdicts, strict=True)
-            if verdict and verdict.at >= release.began[:19]
+            if verdict and verdict.at >= since[:19]
             for finding in verdict.findings
         )
 
@@ -329,12 +333,15 @@ class Driver:
         return Exit.DONE
 
     def _back(self, release: Release, reason: str) -> NoReturn:
-        """Take all traffic back to the old color.
+        """Take all traffic back to the old color, unless that is where the release was to lead away from for good.
 
         Raises:
             RolledBackError: that is where it is now.
             StuckError: that failed, too.
         """
+        if release.verb == "undo":
+            self._tell(Kind.STUCK, release, f"could not go back to {release.to}: {reason}")
+            raise StuckError(f"{reason}\n`cutover status` shows where traffic is, `cutover resume` tries again.")
         release = release.now(State.BACK)
         self._say(f"{reason}\nGoing back to {release.old}.")
         begin = time.monotonic()
@@ -348,8 +355,7 @@ class Driver:
                 "`cutover status` shows where traffic is, `cutover resume` tries the way back again."
             ) from error
         except KeyboardInterrupt:
-            self._tell(Kind.INTERRUPTED, release, f"interrupted {release.place}")
-            raise StoppedError(f"Stopped {release.place}. `cutover resume` goes on with that.") from None
+            self._stop(release, "")
         self._tell(Kind.BACK, release, f"{release.old} has all traffic", seconds=time.monotonic() - begin)
         self._engine.change({}, [KEY])
         self._tell(Kind.ROLLED_BACK, release, f"rolled back to {release.old}: {reason}")
@@ -370,18 +376,38 @@ class Driver:
         return desk
 
     def _under_way(self) -> tuple[Desk, Release]:
+        """Read the stack and its release, be it that only the last `up`, from another machine, tells of it."""
         desk = Desk.of(self._engine)
+        if not desk.settings.release:
+            self._adopt(desk)
+            desk = Desk.of(self._engine)
         release = Release.of_note(desk.settings.release)
         if release is None:
             raise RefusedError("No release is under way. `cutover undo` takes back the last one.")
         return desk, release
+
+    def _adopt(self, desk: Desk) -> None:
+        """Take over the position and the release of the last `up`, where the configuration here knows nothing of it.
+
+        A release that has ended has left the configuration at the position of its last `up`; one that has not is only
+        known to the machine that it was begun on, unless its configuration was committed.
+        """
+        last = Desk(self._engine, config_of(next(iter(self._engine.history(1)), {})))
+        note = last.keys.get(KEY) or {}
+        app = str(note.get("app", ""))
+        paths = [(*(("apps", app) if app else ()), key) for key in POSITION_KEYS]
+        values = {path: value for path in paths if (value := _at(last.keys, path)) is not None}
+        if note and any(_at(desk.keys, path) != value for path, value in values.items()):
+            self._say("The last `up` knows of a release that the configuration here does not; going on from there.")
+            leaves = {written(leaf): value for path in values for leaf, value in leaves_of(values[path], path)}
+            self._engine.change({**leaves, **{f"{KEY}.{name}": value for name, value in note.items()}})
 
     def _write(self, release: Release, desk: Desk) -> dict[str, Any]:
         """Write a release's note and position at once; return what was there before (None: nothing)."""
         step = Step() if release.state is State.BACK else release.step
         scope = _scope(desk, release.app)
         position = scope.at(step, release.old if release.state is State.BACK else release.to)
-        before = {path: _found(scope.keys, path) for path in position}
+        before = {path: _at(scope.keys, path.split(".")) for path in position}
         self._engine.change({**release.note(), **position})
         return before
 
@@ -412,10 +438,15 @@ class Driver:
         if not self._commit:
             return
         file = str(self._engine.file.name)
-        for command in (["git", "add", "--", file], ["git", "commit", "--quiet", "--message", message, "--", file]):
+        for command in (
+            ["git", "add", "--", file],
+            ["git", "commit", "--quiet", "--allow-empty", "--message", message, "--", file],
+        ):
             done = subprocess.run(command, cwd=self._engine.folder, capture_output=True, text=True, check=False)
             if done.returncode != 0:
-                self._say(f"warning: `{' '.join(command)}` ended with {done.returncode}: {done.stderr or done.stdout}")
+                self._say(
+                    f"warning: `{shlex.join(command)}` ended with {done.returncode}: {done.stderr or done.stdout}"
+                )
                 return
 
     # --- two drivers
@@ -497,9 +528,10 @@ def _scope(desk: Desk, app: str) -> Scope:
     return Scope(desk.settings, desk.keys, app, desk.secrets)
 
 
-def _found(keys: Mapping[str, Any], path: str) -> Any:
+def _at(keys: Mapping[str, Any], path: Sequence[Any]) -> Any:
+    """What stands at a path; None where there is nothing."""
     found: Any = keys
-    for part in path.split("."):
+    for part in path:
         found = (found or {}).get(part)
     return found
 

@@ -131,6 +131,11 @@ def live_before(updates: Sequence[Mapping[str, Any]], project: str, steps: int, 
     return versions[-1 - steps]
 
 
+def config_of(update: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the configuration that an update was run with, by full key, decoded; None where a secret hides it."""
+    return {key: value.get("objectValue", value.get("value")) for key, value in update.get("config", {}).items()}
+
+
 @dataclass(frozen=True)
 class _Update:
     """One entry of the engine's history."""
@@ -157,11 +162,9 @@ class _Update:
     @property
     def keys(self) -> dict[str, Any]:
         """The project's own configuration, decoded; None where it is hidden, as it holds secrets."""
-        return {
-            key.removeprefix(f"{self.project}:"): value.get("objectValue", value.get("value"))
-            for key, value in self.entry.get("config", {}).items()
-            if key.startswith(f"{self.project}:")
-        }
+        prefix = f"{self.project}:"
+        found = config_of(self.entry)
+        return {key.removeprefix(prefix): value for key, value in found.items() if key.startswith(prefix)}
 
     @property
     def note(self) -> Release | None:

@@ -17,6 +17,8 @@ from components.schema import App, Settings
 from cutover.errors import RefusedError
 from cutover.release import Step
 
+POSITION_KEYS = ("activeColor", "imageTag", "canaryReplicas", "canaryWeight")
+
 
 @dataclass(frozen=True)
 class Edit:
@@ -107,7 +109,7 @@ class Scope:
             at: Path = ("apps", name, "colors", str(other))
             old, new = dict(_values(self.overlay(name, other), at)), dict(_values(overlays.get(name, {}), at))
             for path in [path for path in new if path not in old or old[path] != new[path]]:
-                values |= {written(leaf): value for leaf, value in _leaves(new[path], path)}
+                values |= {written(leaf): value for leaf, value in leaves_of(new[path], path)}
             # a list is replaced whole: it is taken out before its new items are written
             lists = [path for path in old if path in new and isinstance(old[path], list) and old[path] != new[path]]
             gone += [written(path) for path in [*(path for path in old if path not in new), *lists]]
@@ -171,13 +173,13 @@ def _values(tree: Any, above: Path) -> Iterator[tuple[Path, Any]]:
         yield above, tree
 
 
-def _leaves(value: Any, above: Path) -> Iterator[tuple[Path, Any]]:
+def leaves_of(value: Any, above: Path) -> Iterator[tuple[Path, Any]]:
     """What `config set --path` takes for a value: each single one below it by its path."""
     if isinstance(value, list):
         for place, item in enumerate(value):
-            yield from _leaves(item, (*above, place))
+            yield from leaves_of(item, (*above, place))
     elif isinstance(value, Mapping):
         for key, item in value.items():
-            yield from _leaves(item, (*above, key))
+            yield from leaves_of(item, (*above, key))
     else:
         yield above, value

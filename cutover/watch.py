@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 
+from lightkube import ApiError
+
 from components.color import Color
 from components.errors import CutoverError
 from components.gates.findings import Finding, Outcome
@@ -57,7 +59,7 @@ async def _round(
         if app.gate:
             judge = Judge(cluster, app, plan, lambda text: say(f"{app.name}: {text}"))
             found = await judge.judge(app.gate.model_copy(update={"job": None}))
-    except CutoverError as error:
+    except (CutoverError, ApiError) as error:
         return [Check(Outcome.INCONCLUSIVE, str(error), app.name, color, "cluster")]
     unready[app.name] = 0 if progress.done else unready[app.name] + 1
     ill = unready[app.name] >= UNREADY_ROUNDS

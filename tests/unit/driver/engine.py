@@ -29,15 +29,17 @@ class FakeEngine(Engine):
         self.fails: dict[int, Callable[[], None]] = {}
         """What happens in an `up`, by its number from 1."""
         self.canceled = 0
+        self.past: list[dict[str, Any]] = []
+        """The configurations of earlier `up`s, newest first."""
         self.sealed: set[str] = set()
-        self._save(keys)
+        self.save(keys)
 
     @property
     def keys(self) -> dict[str, Any]:
         found = yaml.safe_load(self.file.read_text())["config"]
         return {key.removeprefix(f"{PROJECT}:"): value for key, value in found.items()}
 
-    def _save(self, keys: Mapping[str, Any]) -> None:
+    def save(self, keys: Mapping[str, Any]) -> None:
         self.file.write_text(yaml.safe_dump({"config": {f"{PROJECT}:{key}": value for key, value in keys.items()}}))
 
     def config(self) -> dict[str, Any]:
@@ -58,7 +60,7 @@ class FakeEngine(Engine):
             for part in above:
                 at = at.setdefault(part, {})
             at[key] = value
-        self._save(keys)
+        self.save(keys)
 
     def preview(self) -> dict[str, Any]:
         load(self.keys)
@@ -72,6 +74,10 @@ class FakeEngine(Engine):
 
     def cancel(self) -> None:
         self.canceled += 1
+
+    def history(self, count: int = 100) -> list[dict[str, Any]]:
+        config = [{f"{PROJECT}:{key}": {"objectValue": value} for key, value in keys.items()} for keys in self.past]
+        return [{"config": each} for each in config[:count]]
 
     def outputs(self) -> dict[str, Any]:
         settings = load(self.keys)

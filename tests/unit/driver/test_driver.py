@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from components.color import Color
 from cutover import driver as module
 from cutover.driver import Driver
 from cutover.errors import (
@@ -20,6 +21,7 @@ from cutover.errors import (
     StuckError,
     UnderWayError,
 )
+from cutover.history import Live
 from cutover.journal import Check, Journal, Kind, percent
 from cutover.release import Step
 from tests.unit.driver.engine import FakeEngine, failing, interrupted
@@ -34,7 +36,8 @@ BLUE, GREEN = {"activeColor": "blue", "canaryReplicas": 0}, {"activeColor": "gre
 class Room:
     """A stack with a driver, and what its checks are to find, round by round; nothing is wrong if nothing is said."""
 
-    def __init__(self, folder: Path, app: dict[str, Any]) -> None:
+    def __init__(self, folder: Path, app: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+        self.monkeypatch = monkeypatch
         self.engine = FakeEngine(folder, KEYS | {"apps": {"app": app}})
         self.journal = Journal(folder, "dev")
         self.said: list[str] = []
@@ -56,7 +59,7 @@ class Room:
 @pytest.fixture
 def room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[str, Any]], Room]:
     def make(app: dict[str, Any] = API) -> Room:
-        made = Room(tmp_path, app)
+        made = Room(tmp_path, app, monkeypatch)
 
         async def watch(*_: Any) -> list[Check]:
             return made.checks.pop(0)() if made.checks else []
@@ -139,7 +142,7 @@ def test_what_can_neither_go_on_nor_back_needs_a_person_and_resume_tries_the_way
 def test_ctrl_c_in_an_up_leaves_a_release_that_can_be_resumed(room: Make, number: int) -> None:
     here = room()
     here.engine.fails[number] = interrupted
-    with pytest.raises(StoppedError, match=rf"at step {number} of 3 .* `cutover resume`"):
+    with pytest.raises(StoppedError, match=rf"(?s)at step {number} of 3 .* `cutover resume`"):
         here.driver.canary(CANARY, pause=0, watch=0)
     assert here.driver.resume() is Exit.DONE
     steps = [("blue", 1), ("blue", 3), ("green", 0)]
@@ -182,6 +185,58 @@ def test_a_wish_is_taken_up_in_a_pause(room: Make, wish: str, ends: Exit | None)
         with pytest.raises(RolledBackError, match="aborted"):
             here.driver.canary(CANARY, pause=60, watch=0)
         assert here.settled == BLUE
+
+
+def test_a_lock_in_the_middle_leaves_a_release_that_can_be_resumed(room: Make) -> None:
+    here = room()
+    here.engine.fails[2] = failing(locked("elsewhere", 1))
+    with pytest.raises(StoppedError, match="Another `up` is at work"):
+        here.driver.canary(CANARY, pause=0, watch=0)
+    assert here.driver.resume() is Exit.DONE
+    assert positions(here) == [("blue", 1), ("blue", 3), ("blue", 3), ("green", 0)]
+
+
+def test_an_undo_that_fails_goes_nowhere_else(room: Make) -> None:
+    here = room()
+    here.driver.promote(watch=0)
+    here.engine.fails[2] = failing("error: the API server stayed away")
+    with pytest.raises(StuckError, match="`cutover resume` tries again"):
+        here.driver.undo()
+    assert here.driver.resume() is Exit.DONE
+    assert positions(here) == [("green", 0), ("blue", 0), ("blue", 0)]
+    assert here.settled == BLUE
+
+
+def test_what_was_live_before_is_staged_again_where_no_color_runs_it(room: Make) -> None:
+    here = room()
+    then = Live(Color.GREEN, {"app": "0.9.0"}, {"app": {"env": {"LOG": "info"}}})
+    here.monkeypatch.setattr(module, "live_before", lambda *_: then)
+    assert here.driver.undo_to(3) is Exit.DONE
+    assert positions(here) == [("blue", 0), ("green", 0)]
+    assert here.engine.keys["imageTag"] == {"blue": "1.0.0", "green": "0.9.0"}
+    assert here.engine.keys["apps"]["app"]["colors"]["green"] == {"env": {"LOG": "info"}}
+    with pytest.raises(RefusedError, match="is live and runs just that"):
+        here.driver.undo_to(3)
+
+
+def test_a_release_is_resumed_where_only_the_last_up_knows_of_it(room: Make) -> None:
+    here = room()
+    before = here.engine.keys
+    assert here.driver.canary(CANARY, pause=None, watch=0) is Exit.PAUSED
+    here.engine.past = [here.engine.keys]
+    here.engine.save(before)
+    assert here.driver.resume() is Exit.PAUSED
+    assert here.engine.keys["release"]["by"]
+    assert positions(here) == [("blue", 1), ("blue", 3)]
+
+
+def test_a_release_that_has_ended_is_not_resumed(room: Make) -> None:
+    here = room()
+    here.engine.fails[1] = lambda: here.engine.past.append(here.engine.keys)
+    here.driver.promote(watch=0)
+    assert "release" in here.engine.past[0]
+    with pytest.raises(RefusedError, match="No release is under way"):
+        here.driver.resume()
 
 
 def test_undo_needs_no_check(room: Make) -> None:
