@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import time
@@ -13,11 +14,11 @@ import yaml
 
 from bench.traffic import Load, Traffic, running
 from cluster import Cluster
+from cutover.journal import Journal
 from tests.e2e.conftest import blue_green, canary
 from tests.e2e.prometheus import start as start_prometheus
 from tests.e2e.sites import Site
 from tests.e2e.stacks import CUTOVER, NEW, OLD, Stack, client
-
 
 STEPS = "1,3,5,10"
 
@@ -36,6 +37,15 @@ def position(stack: Stack) -> tuple[str, int]:
 def keys(stack: Stack) -> dict[str, Any]:
     config: dict[str, Any] = yaml.safe_load(stack.settings.read_text())["config"]
     return {key.removeprefix("cutover:"): value for key, value in config.items()}
+
+
+def await_event(stack: Stack, kind: str, seconds: float = 120) -> None:
+    """Wait until the driver has told of an event of a kind."""
+    journal = Journal(stack.folder, stack.namespace)
+    give_up = time.monotonic() + seconds
+    while all(event.kind != kind for event in journal.events()):
+        assert time.monotonic() < give_up, f"nothing has {kind} after {seconds} s"
+        time.sleep(0.05)
 
 
 def test_stage_promote_and_undo(stack: Callable[..., Stack], port: int) -> None:
@@ -75,12 +85,51 @@ def test_a_canary_is_aborted_in_the_middle(stack: Callable[..., Stack], port: in
         told = api.drive("promote", ends=2)
         assert "is at step 1 of 3 (green: 1 pod). `cutover resume` goes on with it, `cutover abort`" in told.output
         api.drive("resume", ends=5)
-        assert keys(api)["canaryReplicas"] == 2
+        found = json.loads(api.drive("status", "--json").output)
+        assert [side["share"] for side in found["apps"][0]["colors"]] == [pytest.approx(60), pytest.approx(40)]
         api.drive("abort")
         answers = sent.stop()
     assert answers.errors == {}
     assert answers.records[-1].version == OLD
     assert position(api) == ("blue", 0)
+
+
+@pytest.mark.parametrize(("verb", "ends"), [("pause", 5), ("abort", 3)])
+def test_the_driver_at_work_is_reached_from_elsewhere(
+    stack: Callable[..., Stack], port: int, verb: str, ends: int
+) -> None:
+    api = stack({"api": canary(port, replicas=2)})
+    api.up("--skip-preview")
+    with traffic(port) as sent:
+        driver = api.start("canary", "1", "--pause", "300", program=CUTOVER)
+        await_event(api, "moved")
+        assert "is at work on stack" in api.drive("promote", ends=2).output
+        api.drive(verb)
+        output, _ = driver.communicate(timeout=120)
+        assert driver.returncode == ends, output
+        if verb == "pause":
+            api.drive("resume")
+        answers = sent.stop()
+    assert answers.errors == {}
+    assert position(api) == (("green", 0) if verb == "pause" else ("blue", 0))
+
+
+def test_ctrl_c_leaves_a_safe_state_and_says_which(stack: Callable[..., Stack], port: int) -> None:
+    api = stack({"api": canary(port, replicas=2)})
+    api.up("--skip-preview")
+    with traffic(port) as sent:
+        driver = api.start("canary", "1", program=CUTOVER)
+        await_event(api, "moving")
+        time.sleep(2)  # into the `up`
+        os.kill(driver.pid, signal.SIGINT)
+        output, _ = driver.communicate(timeout=120)
+        assert driver.returncode == 130, output
+        assert "Stopped at step 1 of 2 (green: 1 pod)" in output
+        assert "Traceback" not in output
+        api.drive("resume")
+        answers = sent.stop()
+    assert answers.errors == {}
+    assert position(api) == ("green", 0)
 
 
 @pytest.mark.usefixtures("envoy")
