@@ -24,6 +24,8 @@ from cutover.errors import NotStartedError, RefusedError, UpFailedError
 QUICK_SECONDS = 120
 """For a command that only reads or writes files."""
 PREVIEW_SECONDS = 600
+OWN = "release"
+"""Where the driver keeps its note, which no hand would write."""
 GRACE_SECONDS = 60
 """What an `up` gets to end in order once it was interrupted: it finishes the write that it is in."""
 
@@ -76,14 +78,16 @@ class Engine:
         """
         if remove:
             for path in remove:
-                self._show(f"$ pulumi config rm --path {shlex.quote(path)}")
+                if not path.startswith(OWN):
+                    self._show(f"$ pulumi config rm --path {shlex.quote(path)}")
             self._read("config", "rm-all", "--path", *remove)
         if values:
             pairs: list[str] = []
             for path, value in values.items():
                 hidden = path in secret
                 shown = "--secret [secret]" if hidden else shlex.quote(_text(value))
-                self._show(f"$ pulumi config set --path {shlex.quote(path)} {shown}")
+                if not path.startswith(OWN):
+                    self._show(f"$ pulumi config set {'--path ' if '.' in path else ''}{shlex.quote(path)} {shown}")
                 pairs += ["--secret" if hidden else "--plaintext", f"{path}={_text(value)}"]
             self._read("config", "set-all", "--path", *pairs)
 

@@ -151,9 +151,9 @@ def test_a_canary_whose_third_step_fails_its_metric_goes_back(
     with running(site.load(rate=200, seconds=600), "metric") as sent:
         told = site.stack.drive("canary", "5%,25%,50%", ends=3).output
         answers = sent.stop()
-    assert "green has 25% of the traffic" in told
+    assert "Green has 25% of the traffic" in told
     assert "metric errors-per-second: " in told
-    assert set(answers.errors) == {"500"}
+    assert set(answers.errors) == {"http 500"}
     assert answers.records[-1].version == OLD
     assert position(site.stack) == ("blue", 0)
     assert keys(site.stack)["canaryWeight"] == 0
