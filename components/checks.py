@@ -83,7 +83,7 @@ class Checks:
         serving = [color for color in self.plan.colors.values() if color.role is not Role.IDLE]
         await asyncio.gather(*(self._ready_to_serve(color, live) for color in serving), self._baseline_ready())
         moves = not self.plan.splits_by_pods and live not in {None, self.plan.active.color}
-        if moves or await traffic.is_taken_over(self.cluster, self.plan):
+        if moves or await traffic.is_taken_over(self.cluster, self.plan, live):
             await self._pass_gate(self.plan.active)
         if self.plan.routes and live is not None:  # what config alone says is made again without a gate
             await self._may_take(self.plan.other)

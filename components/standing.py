@@ -43,8 +43,7 @@ async def confront_app(app: AppPlan, cluster: Cluster) -> AppPlan:
         NotAsItIsError: a Service that is to be taken over would be exposed in another way.
     """
     live = await live_color(cluster, app)
-    service = await cluster.service(app.name)
-    if live is None and service is not None:
+    if live is None and (service := await cluster.service(app.name)):
         guards.check_ours(app.live_service, (service.metadata and service.metadata.labels) or {}, cluster.context)
         guards.check_taken_over(app, service.to_dict())
     deployment, other = await asyncio.gather(*(cluster.deployment(color.name) for color in (app.active, app.other)))

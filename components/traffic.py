@@ -50,9 +50,9 @@ async def _told(cluster: Cluster, app: AppPlan) -> Mapping[str, str]:
     return {}
 
 
-async def is_taken_over(cluster: Cluster, app: AppPlan) -> bool:
-    """Tell whether the live Service is there and no move of ours has been: other pods have its traffic."""
-    return await cluster.service(app.name) is not None and await live_color(cluster, app) is None
+async def is_taken_over(cluster: Cluster, app: AppPlan, live: Color | None) -> bool:
+    """Tell whether the live Service is there and no move of ours (`live`) has been: other pods have its traffic."""
+    return live is None and await cluster.service(app.name) is not None
 
 
 async def ready_endpoints(cluster: Cluster, color: ColorPlan) -> int:
