@@ -12,10 +12,12 @@ from cluster import layout
 from cluster.errors import ObjectError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 _SECONDS = 5.0
 _APPLIED = {"Content-Type": "application/apply-patch+yaml"}
+_MERGED = {"Content-Type": "application/merge-patch+json"}
 
 
 def answer(port: int, path: str) -> bytes | None:
@@ -41,9 +43,19 @@ class Api:
         Raises:
             ObjectError: the server does not answer or refuses it.
         """
-        query = "?fieldManager=cutover-cluster&force=true"
+        self._patch(path, "?fieldManager=cutover-cluster&force=true", document, _APPLIED)
+
+    def merge(self, path: str, changes: Mapping[str, Any]) -> None:
+        """Change fields of the object at that path; None removes one.
+
+        Raises:
+            ObjectError: the server does not answer or refuses it.
+        """
+        self._patch(path, "", json.dumps(changes), _MERGED)
+
+    def _patch(self, path: str, query: str, document: str, headers: Mapping[str, str]) -> None:
         try:
-            status, body = _ask(self._connection(), "PATCH", path + query, document.encode(), _APPLIED)
+            status, body = _ask(self._connection(), "PATCH", path + query, document.encode(), headers)
         except (OSError, http.client.HTTPException) as error:
             raise ObjectError(path, str(error)) from error
         if status not in {http.client.OK, http.client.CREATED}:

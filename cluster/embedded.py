@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from rich.console import Console
 
-from cluster import certificates, gateway, layout, leftovers, machine, network, packages, processes
+from cluster import certificates, gateway, layout, leftovers, machine, network, packages, processes, storage
 from cluster.api import Api, answer
 from cluster.builds import Build
 from cluster.command import run
@@ -136,6 +136,7 @@ class Cluster:
             else:
                 if not control_plane_only:
                     self._load_images()  # it may have been started by a version that had fewer
+                    storage.offer(self._api)
                 self._console.print("the cluster is up and healthy, nothing to do")
             certificates.write_kubeconfig(layout.kubeconfig(), layout.CERTIFICATES, "admin")
             self._console.print(f"kubeconfig {layout.kubeconfig()}, context {layout.NAME}")
@@ -211,6 +212,8 @@ class Cluster:
             self._wait("kube-apiserver", watched=first)
             if loading:
                 loading.result()  # so that a kubelet that was started has its images
+            if "kubelet" in wanted:
+                storage.offer(self._api)
             if "contour" in wanted:
                 gateway.write_settings()
                 gateway.create(self._api)

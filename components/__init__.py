@@ -1,4 +1,4 @@
-"""Blue-green and canary releases of Kubernetes apps, for Pulumi programs.
+"""Releases of Kubernetes apps, for Pulumi programs.
 
 Each name is loaded when it is first used: planning needs no Pulumi, whose packages take over a second to load.
 """
@@ -7,11 +7,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from components.args import AppArgs, CanaryAppArgs
+    from components.args import AppArgs, CanaryAppArgs, DaemonAppArgs, RollingAppArgs, StatefulAppArgs
     from components.color import Color
     from components.errors import CutoverError
     from components.release import Release
-    from components.single import BlueGreenApp, CanaryApp
+    from components.single import BlueGreenApp, CanaryApp, DaemonApp, RollingApp, StatefulApp
 
 _MODULES = {
     "AppArgs": "args",
@@ -20,10 +20,30 @@ _MODULES = {
     "CanaryAppArgs": "args",
     "Color": "color",
     "CutoverError": "errors",
+    "DaemonApp": "single",
+    "DaemonAppArgs": "args",
     "Release": "release",
+    "RollingApp": "single",
+    "RollingAppArgs": "args",
+    "StatefulApp": "single",
+    "StatefulAppArgs": "args",
 }
 
-__all__ = ["AppArgs", "BlueGreenApp", "CanaryApp", "CanaryAppArgs", "Color", "CutoverError", "Release"]
+__all__ = [
+    "AppArgs",
+    "BlueGreenApp",
+    "CanaryApp",
+    "CanaryAppArgs",
+    "Color",
+    "CutoverError",
+    "DaemonApp",
+    "DaemonAppArgs",
+    "Release",
+    "RollingApp",
+    "RollingAppArgs",
+    "StatefulApp",
+    "StatefulAppArgs",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import pulumi
@@ -13,20 +13,18 @@ from pulumi import ResourceOptions as Options
 from components import guards
 from components.checks import Checks
 from components.color import Color, Role
+from components.component import Component, url
 from components.errors import CutoverError
-from components.inputs import Held, fill
+from components.inputs import Held
 from components.kube import Cluster
-from components.plan import ACTIVE, SHARE, TAGS, AppPlan, ColorPlan, Manifest
-from components.resource import KubernetesObject
+from components.plan import ACTIVE, SHARE, TAGS, AppPlan, ColorPlan
+from components.resource import After, KubernetesObject
 
 SLOW_SECONDS = 5.0
 """A write that took longer was not one write: the API server was away, and the provider tried again."""
 
-After = pulumi.Input[Sequence[pulumi.Input[pulumi.Resource]]]
-"""What a layer waits for: resources that are written and, as an Output, what was then checked of them."""
 
-
-class App(pulumi.ComponentResource):
+class App(Component):
     """The two colors of one app and the Services that carry its traffic.
 
     Its layers, in order: `prepare` what pods need, `grow` the Deployments that take live traffic, `move` the live
@@ -53,17 +51,11 @@ class App(pulumi.ComponentResource):
             "tags": {color: plan.colors[color].tag for color in plan.colors},
             "replicas": {color: plan.colors[color].replicas for color in plan.colors},
         }
-        super().__init__(f"cutover:index:{plan.component}", plan.name, props, opts)
+        super().__init__(plan, props, cluster, namespace=namespace, opts=opts, held=held)
         self.plan = plan
-        self.namespace = namespace
-        self.held = held or {}
         self.checks = Checks(plan, cluster, say=self._say, note=self._note, warn=self._warn)
-        self.outputs: dict[str, Any] = {}
         self._config_maps: dict[Color, list[KubernetesObject]] = {}
         self._written: dict[Color | None, KubernetesObject] = {}
-        if pulumi.runtime.is_dry_run():
-            for text in plan.foretold:
-                pulumi.log.info(f"plan: {text}", resource=self)
 
     def prepare(self) -> list[KubernetesObject]:
         """Register all that moves no traffic and starts no pod of an app by being written; return the migrations."""
@@ -149,15 +141,6 @@ class App(pulumi.ComponentResource):
         )
         return deployment
 
-    def _resource(self, manifest: Manifest, after: After = (), **options: Any) -> KubernetesObject:
-        manifest = fill(manifest, self.held)
-        if self.namespace is None:
-            return KubernetesObject(manifest, self.checks.cluster, Options(parent=self, depends_on=after, **options))
-        namespace = self.namespace
-        before = Output.from_input(after).apply(lambda waited_for: [*waited_for, namespace])
-        opts = Options(parent=self, depends_on=before, deleted_with=namespace, **options)
-        return KubernetesObject(manifest, self.checks.cluster, opts)
-
     def _say(self, color: Color | None, text: str) -> None:
         pulumi.log.info(text, resource=self._written.get(color), ephemeral=True)
 
@@ -182,28 +165,9 @@ def _outputs(
         "activeColor": written[ACTIVE],
         "imageTag": Output.json_loads(written[TAGS]),
         "otherShare": written[SHARE],
-        "url": _url(live_service, plan, cluster),
+        "url": url(live_service, plan, cluster),
         "previewUrl": f"http://{plan.name}-preview.{plan.namespace}.svc:{plan.port}",
     }
-
-
-def _url(live: KubernetesObject, plan: AppPlan, cluster: Cluster) -> pulumi.Input[str]:
-    if plan.host:
-        return f"http://{plan.host}"
-    spec = plan.live_service["spec"]
-    match spec["type"]:
-        case "NodePort":
-            return f"http://{cluster.node_host}:{spec['ports'][0]['nodePort']}"
-        case "LoadBalancer":
-            return Output.from_input(live.status).apply(lambda status: f"http://{_address(status)}:{plan.port}")
-        case _:
-            return f"http://{plan.name}.{plan.namespace}.svc:{plan.port}"
-
-
-def _address(status: Any) -> str:
-    for ingress in status.get("loadBalancer", {}).get("ingress") or []:
-        return str(ingress.get("ip") or ingress.get("hostname"))
-    return "<no address yet>"
 
 
 async def _plain(inputs: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -7,12 +7,12 @@ which objects there are, and in which order they change, must be known while the
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NotRequired, Required, TypedDict
+from typing import Any, NotRequired, Required, TypeAlias, TypedDict
 
 from pulumi import Input
 
 from components.color import Color
-from components.schema import PullPolicy, ServiceType
+from components.schema import PodManagement, PullPolicy, ServiceType, Strategy, UpdateStrategy
 
 
 class TagsArgs(TypedDict):
@@ -80,27 +80,14 @@ class ColorsArgs(TypedDict, total=False):
     green: PodArgs
 
 
-class AppArgs(PodArgs, total=False):
-    """One app, and where its release stands. `image` is required, too."""
+class AnyAppArgs(PodArgs, total=False):
+    """What every app says. `image` is required, too."""
 
-    imageTag: Required[TagsArgs]
-    activeColor: Color
-    idleReplicas: int
-    replicas: int
-    autoscaling: AutoscalingArgs
-    router: Mapping[str, Any]
     expose: ExposeArgs
     minReadySeconds: int
     progressDeadlineSeconds: int
     revisionHistoryLimit: int
-    drainSeconds: int
-    recycle: bool
-    gate: Mapping[str, Any]
-    baseline: bool
     migration: Mapping[str, Any]
-    inPlace: str
-    force: str
-    colors: ColorsArgs
     namespace: str
     """The namespace, which must be there; default the provider's."""
     kubeconfig: str
@@ -109,8 +96,71 @@ class AppArgs(PodArgs, total=False):
     """Its context; default `kubernetes:context`."""
 
 
+class AppArgs(AnyAppArgs, total=False):
+    """One app of two colors, and where its release stands."""
+
+    imageTag: Required[TagsArgs]
+    activeColor: Color
+    idleReplicas: int
+    replicas: int
+    autoscaling: AutoscalingArgs
+    router: Mapping[str, Any]
+    drainSeconds: int
+    recycle: bool
+    gate: Mapping[str, Any]
+    baseline: bool
+    inPlace: str
+    force: str
+    colors: ColorsArgs
+
+
 class CanaryAppArgs(AppArgs, total=False):
     """One app that can give the other color a part of its traffic."""
 
     canaryReplicas: int
     canaryWeight: int
+
+
+class RollingAppArgs(AnyAppArgs, total=False):
+    """One app of one version, which a Deployment keeps."""
+
+    tag: Required[str]
+    paused: bool
+    replicas: int
+    autoscaling: AutoscalingArgs
+    strategy: Strategy
+    maxSurge: int | str
+    maxUnavailable: int | str
+
+
+class CanaryPodArgs(PodArgs, total=False):
+    """What the pods of a StatefulApp's canary have instead of the app's own."""
+
+    tag: str
+
+
+class StatefulAppArgs(AnyAppArgs, total=False):
+    """One app of one version, whose pods have names and storage of their own."""
+
+    tag: Required[str]
+    canary: CanaryPodArgs
+    gate: Mapping[str, Any]
+    canaryReplicas: int
+    replicas: int
+    volumeClaimTemplates: Mapping[str, Mapping[str, Any]]
+    persistentVolumeClaimRetentionPolicy: Mapping[str, str]
+    fsGroup: int
+    updateStrategy: UpdateStrategy
+    podManagementPolicy: PodManagement
+
+
+class DaemonAppArgs(AnyAppArgs, total=False):
+    """One app of one version, with a pod on every node."""
+
+    tag: Required[str]
+    updateStrategy: UpdateStrategy
+    maxSurge: int | str
+    maxUnavailable: int | str
+
+
+WorkloadArgs: TypeAlias = RollingAppArgs | StatefulAppArgs | DaemonAppArgs

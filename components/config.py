@@ -13,9 +13,11 @@ from pydantic_core import ErrorDetails
 from components import rules
 from components.color import Color
 from components.errors import ConfigError
+from components.keys import Keys
 from components.native import Fault
+from components.plan import Component
 from components.problems import Path, Problem, remove, set_to, written, wrong
-from components.schema import App, Pod, Settings, keys_at
+from components.schema import KEYS, Canary, Pod, Settings, keys_at
 
 
 def load(values: Mapping[str, Any]) -> Settings:
@@ -36,13 +38,13 @@ def load(values: Mapping[str, Any]) -> Settings:
             # What is wrong is reported and taken out, and the rest is read again, so that the rules that tie several
             # keys together are seen to in the same run.
             details = error.errors(include_url=False)
-            _add(problems, [problem for detail in details for problem in _explained(detail)])
+            _add(problems, [problem for detail in details for problem in _explained(detail, rest)])
             before = copy.deepcopy(rest)
             for detail in details:
                 _take_out(rest, detail)
             if rest == before:
                 raise ConfigError(problems) from None
-    _add(problems, rules.broken(settings, unread=bool(_names(values) - settings.apps.keys())))
+    _add(problems, rules.broken(settings, unread=bool(_names(values) - settings.described.keys())))
     problems += rules.names_clash(values.get("apps"))
     if problems:
         raise ConfigError(sorted(problems, key=lambda problem: [str(part) for part in problem.path]))
@@ -59,14 +61,14 @@ def _add(problems: list[Problem], more: Iterable[Problem]) -> None:
     ]
 
 
-def _explained(detail: ErrorDetails) -> Iterator[Problem]:
+def _explained(detail: ErrorDetails, values: Mapping[str, Any]) -> Iterator[Problem]:
     """Say in our words what pydantic found."""
     path, value, context = _place(detail), detail["input"], detail.get("ctx", {})
     match detail["type"]:
         case "extra_forbidden":
-            yield _unknown(path, value)
+            yield _unknown(path, value, values)
         case "missing":
-            yield _missing(path, value)
+            yield _missing(path, value, values)
         case "native":
             yield from (_native(path, fault) for fault in context["faults"])
         case "refused" if path != detail["loc"]:
@@ -86,17 +88,45 @@ def _place(detail: ErrorDetails) -> Path:
     return detail["loc"][:-1] if at_key else detail["loc"]
 
 
-def _unknown(path: Path, value: Any) -> Problem:
+def _unknown(path: Path, value: Any, values: Mapping[str, Any]) -> Problem:
     *above, key = path
-    keys = keys_at(tuple(above))
+    keys = keys_at(tuple(above), values)
     known = [field.alias for field in keys.model_fields.values() if field.alias]
-    app_keys = {field.alias for field in App.model_fields.values()}
-    if keys is Pod and key in app_keys:
+    app_keys = {alias for each in KEYS.values() for alias in _aliases(each)}
+    if keys in KEYS.values() and key in app_keys:
+        return _of_another(path, value, keys)
+    if keys in {Pod, Canary} and key in _aliases(KEYS[Component.STATEFUL if keys is Canary else Component.CANARY]):
         fault = "is not part of the pods, so it cannot differ by color"
         return Problem(path, value, fault, f"move it to {written(path[:2])} in Pulumi.<stack>.yaml")
     if keys is Settings and key in app_keys:
         return Problem(path, value, "is a key of an app", "move it to apps.<name> in Pulumi.<stack>.yaml")
     return _no_such_key(path, value, "is no key that Cutover knows", known)
+
+
+def _of_another(path: Path, value: Any, keys: type[Keys]) -> Problem:
+    """A key that other components have."""
+    *above, key = path
+    owners = [component for component, each in KEYS.items() if key in _aliases(each)]
+    owns = ", ".join(component for component, each in KEYS.items() if each is keys)
+    fault = f"is a key of {', '.join(owners)}, not of {owns}"
+    match key:
+        case "imageTag":
+            tag = value.get("blue", "<tag>") if isinstance(value, Mapping) else value
+            return Problem(
+                path,
+                value,
+                f"{fault}: it has no colors, and what it runs is its tag",
+                f"{remove(path)} && {set_to((*above, 'tag'), str(tag))}",
+            )
+        case "tag":
+            tags = " && ".join(set_to((*above, "imageTag", str(color)), str(value)) for color in Color)
+            return Problem(path, value, f"{fault}: each of its colors has one", f"{remove(path)} && {tags}")
+        case _:
+            return Problem(path, value, fault, remove(path))
+
+
+def _aliases(keys: type[Keys]) -> set[str | None]:
+    return {field.alias for field in keys.model_fields.values()}
 
 
 def _no_such_key(path: Path, value: Any, fault: str, known: Iterable[str]) -> Problem:
@@ -113,13 +143,13 @@ def _no_such_key(path: Path, value: Any, fault: str, known: Iterable[str]) -> Pr
     return Problem(path, value, f"{fault}; did you mean {nearest[0]}?", remedy)
 
 
-def _missing(path: Path, beside: Any) -> Problem:
+def _missing(path: Path, beside: Any, values: Mapping[str, Any]) -> Problem:
     *above, key = path
     if above[-1:] == ["imageTag"]:
         tag = beside.get(Color(str(key)).other, "<tag>")
         fault = "is missing; both colors need a tag, and it may be the same"
         return Problem(path, None, fault, set_to(path, str(tag)))
-    field = next(field for field in keys_at(tuple(above)).model_fields.values() if field.alias == key)
+    field = next(field for field in keys_at(tuple(above), values).model_fields.values() if field.alias == key)
     for rule in field.metadata:
         return Problem(path, None, f"is missing; it must be {rule.words}", set_to(path, rule.suggest(None)))
     return Problem(path, None, "is missing", f"give it in Pulumi.<stack>.yaml: {field.description}")
@@ -152,6 +182,8 @@ def _take_out(values: dict[str, Any], detail: ErrorDetails) -> None:
     holder.pop(key, None)
     if stands_in:
         holder["image"] = "unread"
+    if path[:1] + path[2:] == ["apps", "component"] and detail["ctx"]["suggestion"] in list(Component):
+        holder["component"] = detail["ctx"]["suggestion"]
 
 
 def _names(values: Mapping[str, Any]) -> set[str]:

@@ -10,11 +10,16 @@
     │   ├── LeftOverCanaryError      the active color would change under a running canary
     │   ├── CanaryChangedError       a canary's pods would change under a share that is another version's
     │   ├── NamespaceLostError       the namespace would go, with all that is in it
+    │   ├── ClaimsChangedError       a StatefulSet would change in what Kubernetes never changes
+    │   ├── CanaryBaseError          pods beside a StatefulApp's canary would not be what the configuration says
     │   ├── NotOursError             an object of that name is there, and is somebody else's
     │   └── NotAsItIsError           a Service that is taken over would be exposed in another way
     └── StoppedError                 a check stopped the release; traffic is where it was
         ├── MigrationError           a migration did not end well, or the live color cannot live with it
         ├── NotReadyError            a color cannot become ready
+        ├── RolloutStoppedError      pods of a new version cannot become ready; those of the old one serve on
+        ├── ChangedByHandError       a controller has another template than the one that was written
+        ├── CanaryFailedError        a StatefulApp's canary did not pass its gate
         ├── NoEndpointsError         a color has too few ready endpoints to take traffic
         ├── GateFailedError          a color did not pass its gate, now or the last time
         ├── GateInconclusiveError    a gate could not be asked, or had no answer
@@ -30,7 +35,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from components.color import Color
-from components.problems import Problem
+from components.problems import Problem, shown
 
 UNMOVED = "Traffic is where it was"
 HALFWAY = "Both colors are at full size and take about half of the traffic each"
@@ -143,6 +148,37 @@ class CanaryChangedError(RefusedError):
             f"    pulumi config set canaryReplicas <number> && pulumi config set canaryWeight {weight} && pulumi up\n"
             "To give it the share all the same, this once:\n"
             f"    pulumi config set --path apps.{app}.force {tag} && pulumi up"
+        )
+
+
+class ClaimsChangedError(RefusedError):
+    """A StatefulSet would change in what Kubernetes never changes; `changes` are fields: what was, what would be."""
+
+    def __init__(self, app: str, namespace: str, changes: Mapping[str, tuple[Any, Any]]) -> None:
+        self.app, self.namespace, self.changes = app, namespace, changes
+        told = "; ".join(
+            f"{field} {shown(was)} would become {shown(will_be)}" for field, (was, will_be) in changes.items()
+        )
+        super().__init__(
+            f"StatefulSet {app} would change in what Kubernetes never changes: {told}. Nothing was touched; a replace "
+            "would delete its pods. Give the configuration its old value again, or let the StatefulSet be made anew "
+            "around its running pods, which keep their storage (storage that is there keeps its size and class, too):\n"
+            f"    kubectl --namespace {namespace} delete statefulset {app} --cascade=orphan\n"
+            "    pulumi up --refresh"
+        )
+
+
+class CanaryBaseError(RefusedError):
+    """The pods beside a StatefulApp's canary run another template than the configuration says, and would keep it."""
+
+    def __init__(self, app: str, tag: str, *, canary_replicas: int, found: str) -> None:
+        self.app, self.tag, self.canary_replicas, self.found = app, tag, canary_replicas, found
+        super().__init__(
+            f"{app} is to have a canary beside pods of {tag}, but Kubernetes would keep those as they were before "
+            f"({found}): it updates a StatefulSet's pods to one template, and what the others run is what all of them "
+            "ran last. Nothing was touched. First let all pods be as the app's own keys say, then start the canary:\n"
+            f"    pulumi config set --path apps.{app}.canaryReplicas 0 && pulumi up\n"
+            f"    pulumi config set --path apps.{app}.canaryReplicas {canary_replicas} && pulumi up"
         )
 
 
@@ -284,6 +320,61 @@ class NotReadyError(StoppedError):
         super().__init__(
             f"{name} has {ready} of {wanted} pods ready. {' '.join(reasons)} Traffic is where it was. Put the cause "
             "right, or the configuration back, and run `pulumi up` again."
+        )
+
+
+class RolloutStoppedError(StoppedError):
+    """Pods of a version cannot become ready.
+
+    `ready` and `wanted` count its pods; `serving` are the ready pods of all versions by tag; `reasons` are sentences;
+    `way_back` is the command that sets the configuration back, "" where there is nothing to go back to.
+    """
+
+    def __init__(
+        self,
+        kind: str,
+        app: str,
+        tag: str,
+        *,
+        ready: int,
+        wanted: int,
+        serving: Mapping[str, int],
+        reasons: Sequence[str],
+        way_back: str,
+    ) -> None:
+        self.kind, self.app, self.tag, self.ready, self.wanted = kind, app, tag, ready, wanted
+        self.serving, self.reasons, self.way_back = serving, tuple(reasons), way_back
+        pods = ", ".join(f"{count} of {version}" for version, count in serving.items())
+        state = f"Ready now: {pods}." if pods else "No pod is ready, so nobody serves."
+        back = f" To go back:\n    {way_back} && pulumi up" if way_back else ""
+        super().__init__(
+            f"{kind} {app}: {ready} of {wanted} pods are ready as {tag} wants them. {' '.join(reasons)} {state} The "
+            f"rollout was stopped where it stands. Put the cause right and run `pulumi up` again.{back}"
+        )
+
+
+class ChangedByHandError(StoppedError):
+    """A controller has the template `found`, and not `expected`, which Pulumi takes for written: a hand changed it."""
+
+    def __init__(self, kind: str, app: str, tag: str, *, expected: str, found: str) -> None:
+        self.kind, self.app, self.tag, self.expected, self.found = kind, app, tag, expected, found
+        super().__init__(
+            f"{kind} {app} has the pod template {found or 'of somebody else'}, and not {expected} ({tag}), which Pulumi"
+            " takes for written: somebody changed it, by `kubectl rollout undo` perhaps. Its pods were left as they "
+            "are. To keep them so, give the configuration what they run; then, or to take the change back:\n"
+            "    pulumi up --refresh"
+        )
+
+
+class CanaryFailedError(StoppedError):
+    """A StatefulApp's canary did not pass its gate, or could not be asked; `findings` are sentences."""
+
+    def __init__(self, app: str, tag: str, *, findings: Sequence[str]) -> None:
+        self.app, self.tag, self.findings = app, tag, tuple(findings)
+        super().__init__(
+            f"{app}: the canary ({tag}) did not pass its gate: {_told(findings)}Its pods stay as they are, and no "
+            "other becomes like them. `pulumi up` asks again. To drop it, with the app's own tag as it was:\n"
+            f"    pulumi config set --path apps.{app}.canaryReplicas 0 && pulumi up"
         )
 
 

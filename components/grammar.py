@@ -80,6 +80,21 @@ class Whole(Allowed):
 
 
 @dataclass(frozen=True)
+class Part(Allowed):
+    """A whole number of 0 or more, or a percentage up to 100%, as Kubernetes' IntOrString has it."""
+
+    words: str = "a whole number of 0 or more, or a percentage from 0% to 100%"
+
+    def read(self, value: Any) -> int | str:
+        if isinstance(value, str) and re.fullmatch(r"([0-9]|[1-9][0-9]|100)%", value):
+            return value
+        return Whole(0).read(value)
+
+    def suggest(self, value: Any) -> str:  # noqa: ARG002
+        return "25%"
+
+
+@dataclass(frozen=True)
 class Real(Allowed):
     """A number, whole or not."""
 
@@ -253,6 +268,7 @@ Bool: TypeAlias = Annotated[bool, Truth()]
 ColorName: TypeAlias = Annotated[Color, OneOf(Color)]
 Natural: TypeAlias = Annotated[int, Whole(0)]
 Positive: TypeAlias = Annotated[int, Whole(1)]
+Share: TypeAlias = Annotated[int | str, Part()]
 Percent: TypeAlias = Annotated[int, Whole(0, 100)]
 Port: TypeAlias = Annotated[int, Whole(1, 65535)]
 NodePortNumber: TypeAlias = Annotated[

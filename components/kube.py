@@ -234,6 +234,16 @@ class Cluster:
             lambda: self._client.patch(DeploymentScale, deployment, patch, patch_type=PatchType.MERGE)
         )
 
+    async def apply(self, manifest: Mapping[str, Any], manager: str) -> None:
+        """Write an object as Pulumi's provider does, under its field manager: what comes next from there owns it."""
+        model: Any = resource_registry.load(manifest["apiVersion"], manifest["kind"])
+        name = manifest["metadata"]["name"]
+        await self._patiently(
+            lambda: self._client.patch(
+                model, name, dict(manifest), patch_type=PatchType.APPLY, force=True, field_manager=manager
+            )
+        )
+
     async def delete_pod(self, name: str) -> None:
         await self._find(lambda: self._client.delete(Pod, name))
 

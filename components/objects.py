@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from components.plan import Manifest
-from components.schema import App, Autoscaling, Config, PodSecurity, ServiceType
+from components.schema import App, AppKeys, Autoscaling, Config, PodSecurity, ServiceType
 
 # Read by Pulumi's Kubernetes provider (pulumi.com: "Kubernetes provider: annotations").
 _SKIP_AWAIT = {"pulumi.com/skipAwait": "true"}
@@ -32,30 +33,45 @@ def namespace(name: str, labels: Mapping[str, str], security: PodSecurity) -> Ma
 
 def deployment(meta: Manifest, app: App, selector: Mapping[str, str], template: Manifest, replicas: int) -> Manifest:
     """A color's Deployment. A rollout never takes a pod away before its successor is ready."""
+    return controller(
+        "Deployment",
+        meta,
+        app,
+        selector=selector,
+        template=template,
+        progressDeadlineSeconds=app.progress_deadline_seconds,
+        replicas=replicas,
+        strategy={"type": "RollingUpdate", "rollingUpdate": {"maxSurge": "25%", "maxUnavailable": 0}},
+    )
+
+
+def controller(
+    kind: str, meta: Manifest, app: AppKeys, *, selector: Mapping[str, str], template: Manifest, **own: Any
+) -> Manifest:
+    """What keeps pods of a template, by its kind; `own` are fields that only this kind's spec has."""
     annotations = {**meta["annotations"], **_PATCH_FORCE, **_SKIP_AWAIT, **_DELETE_IN_BACKGROUND}
+    spec = {
+        "minReadySeconds": app.min_ready_seconds,
+        "revisionHistoryLimit": app.revision_history_limit,
+        "selector": {"matchLabels": dict(selector)},
+        "template": template,
+        **own,
+    }
     return {
         "apiVersion": "apps/v1",
-        "kind": "Deployment",
+        "kind": kind,
         "metadata": {**meta, "annotations": annotations},
-        "spec": {
-            "minReadySeconds": app.min_ready_seconds,
-            "progressDeadlineSeconds": app.progress_deadline_seconds,
-            "replicas": replicas,
-            "revisionHistoryLimit": app.revision_history_limit,
-            "selector": {"matchLabels": dict(selector)},
-            "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": "25%", "maxUnavailable": 0}},
-            "template": template,
-        },
+        "spec": dict(sorted(spec.items())),
     }
 
 
-def inner_service(meta: Manifest, app: App, selector: Mapping[str, str], *, forced: bool = False) -> Manifest:
+def inner_service(meta: Manifest, app: AppKeys, selector: Mapping[str, str], *, forced: bool = False) -> Manifest:
     """A Service inside the cluster: a color's own one, or with `forced` the preview one, whose selector moves."""
     annotations = {**meta["annotations"], **_SKIP_AWAIT, **(_PATCH_FORCE if forced else {})}
     return _service({**meta, "annotations": annotations}, app, selector, ServiceType.CLUSTER_IP, {"name": "app"})
 
 
-def live_service(meta: Manifest, app: App, selector: Mapping[str, str]) -> Manifest:
+def live_service(meta: Manifest, app: AppKeys, selector: Mapping[str, str]) -> Manifest:
     """The Service that carries live traffic, exposed as the app says."""
     annotations = {**app.expose.annotations, **meta["annotations"], **_SKIP_AWAIT, **_PATCH_FORCE}
     port: Manifest = {"name": app.expose.port_name} if app.expose.port_name else {}
@@ -69,7 +85,7 @@ def route_metadata(meta: Manifest) -> Manifest:
     return {**meta, "annotations": {**meta["annotations"], **_SKIP_AWAIT, **_PATCH_FORCE}}
 
 
-def _service(meta: Manifest, app: App, selector: Mapping[str, str], kind: ServiceType, named: Manifest) -> Manifest:
+def _service(meta: Manifest, app: AppKeys, selector: Mapping[str, str], kind: ServiceType, named: Manifest) -> Manifest:
     port: Manifest = {**named, "port": app.expose.port, "protocol": "TCP", "targetPort": "app"}
     if app.expose.app_protocol:
         port["appProtocol"] = app.expose.app_protocol
@@ -96,7 +112,7 @@ def disruption_budget(meta: Manifest, selector: Mapping[str, str]) -> Manifest:
 
 
 def autoscaler(meta: Manifest, aims: Autoscaling, *, deployment: str, least: int, may_shrink: bool) -> Manifest:
-    """A color's autoscaler, from `least` pods up; one that may not shrink keeps what the release gave the color."""
+    """A Deployment's autoscaler, from `least` pods up; one that may not shrink keeps what the release gave it."""
     metrics = list(aims.metrics)
     if aims.cpu_utilization or not metrics:
         target = {"type": "Utilization", "averageUtilization": aims.cpu_utilization or 80}

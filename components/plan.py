@@ -8,10 +8,13 @@ from enum import StrEnum
 from typing import Any, TypeAlias
 
 from components.color import Color, Role
-from components.gates.settings import Gate
+from components.gates.settings import CanaryGate, Gate
+from components.problems import Path
 
 ROLE = "cutover/role"
 TAG = "cutover/tag"
+CANARY_TAG = "cutover/canary-tag"
+TEMPLATE = "cutover/template"
 SOURCE = "cutover/source"
 ACTIVE = "cutover/active"
 TAGS = "cutover/tags"
@@ -29,6 +32,9 @@ class Component(StrEnum):
 
     BLUE_GREEN = "BlueGreenApp"
     CANARY = "CanaryApp"
+    ROLLING = "RollingApp"
+    STATEFUL = "StatefulApp"
+    DAEMON = "DaemonApp"
 
 
 @dataclass(frozen=True)
@@ -74,10 +80,7 @@ class ColorPlan:
     @property
     def pod_port(self) -> int:
         """The port that the app listens on, in a pod."""
-        containers = self.deployment["spec"]["template"]["spec"]["containers"]
-        ports = next(container["ports"] for container in containers if container["name"] == "app")
-        number: int = next(port["containerPort"] for port in ports if port["name"] == "app")
-        return number
+        return _pod_port(self.deployment)
 
 
 @dataclass(frozen=True)
@@ -159,8 +162,85 @@ class AppPlan:
 
 
 @dataclass(frozen=True)
+class WorkloadPlan:
+    """One app of one version, and the controller (Deployment, StatefulSet, DaemonSet) that replaces its pods.
+
+    `replicas` is None where every node has a pod. `tag_key` is where the configuration has the tag. With `holds` pods
+    are not replaced by themselves: the rollout is paused, or waits for somebody to delete them. `base` is the
+    controller as it is without its canary, where it has one, `canary_tag` what that runs, and `gate` what it must pass.
+    """
+
+    name: str
+    namespace: str
+    component: Component
+    tag: str
+    tag_key: Path
+    replicas: int | None
+    controller: Manifest
+    services: tuple[Manifest, ...]
+    config_maps: tuple[Manifest, ...]
+    progress_deadline_seconds: int
+    disruption_budget: Manifest | None = None
+    autoscaler: Manifest | None = None
+    migration: Manifest | None = None
+    holds: bool = False
+    base: Manifest | None = None
+    canary_tag: str | None = None
+    gate: CanaryGate | None = None
+    foretold: tuple[str, ...] = ()
+
+    @property
+    def kind(self) -> str:
+        kind: str = self.controller["kind"]
+        return kind
+
+    @property
+    def template_hash(self) -> str:
+        """The name of the pod template's content, which pods and revisions carry as the label `TEMPLATE`."""
+        return template_of(self.controller["spec"]["template"]["metadata"])
+
+    @property
+    def base_hash(self) -> str:
+        """The same of the pods beside a canary."""
+        return template_of((self.base or self.controller)["spec"]["template"]["metadata"])
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """The labels that select the app's pods, and never change."""
+        labels: dict[str, str] = self.controller["spec"]["selector"]["matchLabels"]
+        return labels
+
+    @property
+    def live_service(self) -> Manifest:
+        return self.services[0]
+
+    @property
+    def host(self) -> str | None:
+        """A name that only a router would give it."""
+        return None
+
+    @property
+    def pod_port(self) -> int:
+        """The port that the app listens on, in a pod."""
+        return _pod_port(self.controller)
+
+    @property
+    def partition(self) -> int:
+        """The lowest ordinal that is as the controller's template has it; those below are as `base` has it."""
+        rolling = self.controller["spec"].get("updateStrategy", {}).get("rollingUpdate", {})
+        partition: int = rolling.get("partition", 0)
+        return partition
+
+    @property
+    def port(self) -> int:
+        """The port of the live Service."""
+        port: int = self.live_service["spec"]["ports"][0]["port"]
+        return port
+
+
+@dataclass(frozen=True)
 class StackPlan:
-    """Everything a stack's configuration means.
+    """Everything a stack's configuration means: `apps` have two colors, `workloads` one version.
 
     `owner` is the stack, as the label of all its objects has it; `namespace_manifest` is None when the namespace is
     there already.
@@ -170,3 +250,17 @@ class StackPlan:
     namespace: str
     namespace_manifest: Manifest | None
     apps: tuple[AppPlan, ...]
+    workloads: tuple[WorkloadPlan, ...] = ()
+
+
+def template_of(meta: Mapping[str, Any]) -> str:
+    """Return the name of the template that an object with this metadata was made of; "" if it is not said."""
+    name: str = (meta.get("labels") or {}).get(TEMPLATE, "")
+    return name
+
+
+def _pod_port(controller: Manifest) -> int:
+    containers = controller["spec"]["template"]["spec"]["containers"]
+    ports = next(container["ports"] for container in containers if container["name"] == "app")
+    number: int = next(port["containerPort"] for port in ports if port["name"] == "app")
+    return number

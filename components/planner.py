@@ -7,13 +7,12 @@ were tested, and nothing is rolled twice.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from hashlib import sha256
 
 from components import objects, pod
 from components.color import Color, Role
+from components.labels import label_value
 from components.plan import (
     ACTIVE,
     MANAGED_BY,
@@ -34,6 +33,7 @@ from components.position import Position, position
 from components.routers import router
 from components.routers.split import Split
 from components.schema import App, Config, Pod, Settings
+from components.workloads.planner import Planner as WorkloadPlanner
 
 BASELINE = "baseline"
 """Where a color's name stands in labels and names, for the pods beside a canary."""
@@ -56,15 +56,10 @@ def plan(settings: Settings, *, owner: str) -> StackPlan:
             _Planner(name, app, position(app, settings), settings.namespace, labels).plan()
             for name, app in sorted(settings.apps.items())
         ),
+        workloads=tuple(
+            WorkloadPlanner(name, app, settings, labels).plan() for name, app in sorted(settings.workloads.items())
+        ),
     )
-
-
-def label_value(text: str) -> str:
-    """Make `text` a label value: `cutover/dev` becomes `cutover.dev`; a long one is cut and told apart by a digest."""
-    safe = re.sub(r"[^A-Za-z0-9_.-]", ".", text)
-    if len(safe) > 63:
-        safe = f"{safe[:52]}.{sha256(text.encode()).hexdigest()[:10]}"
-    return safe.strip("_.-")
 
 
 @dataclass(frozen=True)
@@ -166,7 +161,7 @@ class _Planner:
         return objects.autoscaler(meta, self.app.autoscaling, deployment=name, least=least, may_shrink=may_shrink)
 
     def _config_map(self, color: str, config: Config) -> Manifest:
-        name = pod.config_map_name(self.name, color, config)
+        name = pod.config_map_name(f"{self.name}-{color}", config)
         return objects.config_map(self._metadata(name, color=color), config)
 
     def _migration(self, color: Color, tag: str) -> Manifest | None:
@@ -207,10 +202,10 @@ class _Planner:
         """A color's pod template, with `written_as` wherever the color's name goes."""
         tag = self.where.tags.of(color)
         return pod.template(
-            self.name,
-            written_as,
+            f"{self.name}-{written_as}",
             tag,
             self.app.pod(color),
+            selector=self._selector(written_as),
             labels={**MANAGED_BY, "app.kubernetes.io/name": self.name, "app.kubernetes.io/version": label_value(tag)},
             patches=(self.app.pod_template, self.app.colors.of(color).pod_template),
         )

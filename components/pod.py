@@ -1,4 +1,4 @@
-"""The pod template of a color: what the configuration says of it, in Kubernetes' words.
+"""Pod templates: what the configuration says of pods, in Kubernetes' words.
 
 The defaults pass the Pod Security level *restricted* (Kubernetes, "Pod Security Standards").
 """
@@ -32,33 +32,40 @@ def digest(value: Any) -> str:
     return sha256(dumps(value, sort_keys=True, separators=(",", ":")).encode()).hexdigest()[:10]
 
 
-def config_map_name(app: str, color: str, config: Config) -> str:
-    return f"{app}-{color}-{digest(config.data)}"
+def config_map_name(owner: str, config: Config) -> str:
+    return f"{owner}-{digest(config.data)}"
 
 
 def template(
-    app: str, color: str, tag: str, pod: Pod, *, labels: Mapping[str, str], patches: Iterable[Mapping[str, Any]]
+    owner: str,
+    tag: str,
+    pod: Pod,
+    *,
+    selector: Mapping[str, str],
+    labels: Mapping[str, str],
+    patches: Iterable[Mapping[str, Any]],
+    spread_by: str = "pod-template-hash",
 ) -> dict[str, Any]:
-    """Build the pod template of a color.
+    """Build a pod template.
 
     Args:
-        app: the app's name.
-        color: the color's name, as it stands in labels and object names.
+        owner: the object whose pods they are, after which the ConfigMap is named.
         tag: the image's tag.
-        pod: what the configuration says of this color's pods.
-        labels: labels of the pods beside `app` and `color`.
+        pod: what the configuration says of these pods.
+        selector: the labels that select the pods, and never change.
+        labels: labels of the pods beside those.
         patches: strategic merge patches, applied last, in this order.
+        spread_by: the label by which the owner's controller tells templates apart.
 
     Raises:
         MergeKeyMissingError: a patch cannot be merged.
     """
-    selector = {"app": app, "color": color}
-    volumes = volumes_of(app, color, pod)
+    volumes = volumes_of(owner, pod)
     result = _said(
         metadata=_said(labels={**labels, **pod.pod_labels, **selector}, annotations=pod.pod_annotations),
         spec=_said(
             automountServiceAccountToken=pod.service_account is not None,
-            containers=[_container(app, color, tag, pod, volumes)],
+            containers=[_container(owner, tag, pod, volumes)],
             enableServiceLinks=False,
             imagePullSecrets=[{"name": name} for name in pod.image_pull_secrets],
             initContainers=[*map(_secured, pod.init_containers), *map(_sidecar, pod.sidecars)],
@@ -67,7 +74,7 @@ def template(
             serviceAccountName=pod.service_account,
             terminationGracePeriodSeconds=pod.termination_grace_period_seconds,
             tolerations=pod.tolerations,
-            topologySpreadConstraints=[_spread(constraint, selector) for constraint in pod.topology_spread],
+            topologySpreadConstraints=[_spread(constraint, selector, spread_by) for constraint in pod.topology_spread],
             volumes=[{"name": name, **volume.source} for name, volume in volumes.items()],
         ),
     )
@@ -110,13 +117,13 @@ def migration_template(template: Mapping[str, Any], migration: Migration) -> dic
     return {"spec": {**rest, "containers": [container]}}
 
 
-def volumes_of(app: str, color: str, pod: Pod) -> dict[str, Volume]:
-    """Return all volumes of a color's pods by name: the configured ones, `tmp`, and `config` if that is mounted."""
+def volumes_of(owner: str, pod: Pod) -> dict[str, Volume]:
+    """Return all volumes of pods by name: the configured ones, `tmp`, and `config` if that is mounted."""
     volumes = dict(sorted(pod.volumes.items()))
     if "tmp" not in volumes and all(volume.mount_path != _TMP.mount_path for volume in volumes.values()):
         volumes["tmp"] = _TMP
     if pod.config and pod.config.mount_path:
-        source = {"configMap": {"name": config_map_name(app, color, pod.config)}}
+        source = {"configMap": {"name": config_map_name(owner, pod.config)}}
         volumes["config"] = Volume.model_validate(
             {"mountPath": pod.config.mount_path, "readOnly": True, "source": source}
         )
@@ -127,12 +134,12 @@ def _pod_security(user: int | None) -> dict[str, Any]:
     return _said(runAsNonRoot=True, runAsUser=user, seccompProfile={"type": "RuntimeDefault"})
 
 
-def _container(app: str, color: str, tag: str, pod: Pod, volumes: Mapping[str, Volume]) -> dict[str, Any]:
+def _container(owner: str, tag: str, pod: Pod, volumes: Mapping[str, Volume]) -> dict[str, Any]:
     ports = {PORT: pod.port} if pod.probe_port in {None, pod.port} else {PORT: pod.port, PROBE_PORT: pod.probe_port}
     probe_port = PROBE_PORT if PROBE_PORT in ports else PORT
     env_from = list(pod.env_from)
     if pod.config and not pod.config.mount_path:
-        env_from.append({"configMapRef": {"name": config_map_name(app, color, pod.config)}})
+        env_from.append({"configMapRef": {"name": config_map_name(owner, pod.config)}})
     return _said(
         name=CONTAINER,
         image=f"{pod.image}:{tag}",
@@ -203,11 +210,11 @@ def _sidecar(container: Mapping[str, Any]) -> dict[str, Any]:
     return {**_secured(container), "restartPolicy": "Always"}
 
 
-def _spread(constraint: Mapping[str, Any], selector: Mapping[str, str]) -> dict[str, Any]:
+def _spread(constraint: Mapping[str, Any], selector: Mapping[str, str], by: str) -> dict[str, Any]:
     if "labelSelector" in constraint:
         return dict(constraint)
     # only pods of the same template count, so that old ones do not push new ones aside during a rollout
-    return {**constraint, "labelSelector": {"matchLabels": dict(selector)}, "matchLabelKeys": ["pod-template-hash"]}
+    return {**constraint, "labelSelector": {"matchLabels": dict(selector)}, "matchLabelKeys": [by]}
 
 
 def _said(**fields: Any) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from components.merge import MergeKeyMissingError
 from components.plan import MANAGED_BY
 from components.pod import ANY_COLOR, CONTAINER, template
 from components.problems import Path, Problem, remove, set_to, written, wrong
-from components.schema import App, Pod, PodSecurity, Probe
+from components.schema import App, AppKeys, Pod, PodSecurity, Probe, StatefulApp
 
 # Volumes that the level restricted allows (Kubernetes, "Pod Security Standards", Volume Types).
 RESTRICTED_VOLUMES = frozenset(
@@ -41,20 +41,36 @@ OWN_LABELS = frozenset(
 MOST_CONFIG_BYTES = 1_048_576
 
 
-def broken(name: str, app: App, security: PodSecurity) -> Iterator[Problem]:
-    """Check the pods that the app's keys give, then those that a color's own keys give on top."""
+def broken(name: str, app: AppKeys, security: PodSecurity) -> Iterator[Problem]:
+    """Check the pods that the app's keys give, then those that keys of only some of its pods give on top."""
     path: Path = ("apps", name)
-    of_both = [*_pod(path, app, security)]
-    yield from of_both
+    of_all = [*_pod(path, app, security)]
+    yield from of_all
     yield from _patched(path, name, app, app.pod_template)
-    for color in Color:
-        own = app.colors.of(color)
+    for part, own in _overlays(app).items():
         if own.model_fields_set:
-            own_path, pod = (*path, "colors", str(color)), app.pod(color)
-            for as_apps, as_colors in zip(_pod(path, pod, security), _pod(own_path, pod, security), strict=True):
-                if as_apps not in of_both:
-                    yield as_colors
+            own_path, pod = (*path, *part), app.overlaid(own)
+            for as_apps, as_own in zip(_pod(path, pod, security), _pod(own_path, pod, security), strict=True):
+                if as_apps not in of_all:
+                    yield as_own
             yield from _patched(own_path, name, pod, own.pod_template)
+
+
+def pods(app: AppKeys) -> list[Pod]:
+    """The pods that an app can have: of each color, or of a StatefulApp's canary and its others."""
+    overlays: list[Pod] = [app.overlaid(own) for own in _overlays(app).values()]
+    return overlays if isinstance(app, App) else [app, *overlays]
+
+
+def _overlays(app: AppKeys) -> Mapping[Path, Pod]:
+    """The keys that stand over the app's own for some of its pods, by where they stand."""
+    match app:
+        case App():
+            return {("colors", str(color)): app.colors.of(color) for color in Color}
+        case StatefulApp():
+            return {("canary",): app.canary}
+        case _:
+            return {}
 
 
 def _pod(path: Path, pod: Pod, security: PodSecurity) -> Iterator[Problem]:
@@ -175,10 +191,11 @@ def _containers(path: Path, pod: Pod) -> Iterator[Problem]:
 
 def _patched(path: Path, name: str, pod: Pod, patch: Mapping[str, Any]) -> Iterator[Problem]:
     """Check what a patch leaves of what a release stands on: the labels that select, and the app's image."""
-    key = (*path, "podTemplate")
+    key, selector = (*path, "podTemplate"), {"app": name, "color": ANY_COLOR}
     try:
         before, after = (
-            template(name, ANY_COLOR, "tag", pod, labels=MANAGED_BY, patches=patches) for patches in ((), (patch,))
+            template(name, "tag", pod, selector=selector, labels=MANAGED_BY, patches=patches)
+            for patches in ((), (patch,))
         )
     except MergeKeyMissingError as error:
         yield Problem(key, patch, f"cannot be merged; {error}", "give it in Pulumi.<stack>.yaml")

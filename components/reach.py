@@ -64,10 +64,17 @@ class Reach:
 
     def proxy(self, namespace: str, service: str, port: int) -> Ask:
         """Ask a Service through the API server; each request may raise `CannotAskError`."""
-        prefix = f"/api/v1/namespaces/{namespace}/services/http:{service}:{port}/proxy"
+        return self._proxied([f"/api/v1/namespaces/{namespace}/services/http:{service}:{port}/proxy"])
+
+    def pods(self, namespace: str, pods: Sequence[str], port: int) -> Ask:
+        """Ask pods in turn through the API server; each request may raise `CannotAskError`."""
+        return self._proxied([f"/api/v1/namespaces/{namespace}/pods/http:{pod}:{port}/proxy" for pod in pods])
+
+    def _proxied(self, prefixes: Sequence[str]) -> Ask:
+        turns = itertools.cycle(prefixes)
 
         async def ask(path: str, headers: Mapping[str, str], seconds: float) -> Answer:
-            return await self._blamed(_own_words(await _get(self._server, prefix + path, headers, seconds)))
+            return await self._blamed(_own_words(await _get(self._server, next(turns) + path, headers, seconds)))
 
         return ask
 

@@ -113,7 +113,7 @@ async def look(cluster: Cluster, name: str, labels: dict[str, str]) -> Progress:
     progress = judge(deployment, await cluster.replica_sets(labels), pods)
     if progress.done or progress.troubles:
         return progress
-    return replace(progress, troubles=tuple(await _not_ready(cluster, pods)))
+    return replace(progress, troubles=tuple(await not_ready(cluster, pods)))
 
 
 async def wait_until_ready(
@@ -149,7 +149,7 @@ async def wait_until_ready(
         await asyncio.sleep(POLL_SECONDS)
 
 
-async def _not_ready(cluster: Cluster, pods: Sequence[Pod]) -> list[Trouble]:
+async def not_ready(cluster: Cluster, pods: Sequence[Pod]) -> list[Trouble]:
     """Return what Kubernetes last warned of a pod that runs and is not ready: which probe fails, and how."""
     for pod in pods:
         conditions = (pod.status and pod.status.conditions) or []

@@ -15,18 +15,30 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import pulumi
 from pulumi import Output
 from pulumi import ResourceOptions as Options
 
-from components.apps import After, App
+from components.apps import App
 from components.checks import Checks
 from components.errors import CutoverError
+from components.inputs import Held
 from components.kube import Cluster
 from components.plan import StackPlan
-from components.resource import KubernetesObject
+from components.resource import After, KubernetesObject
+from components.workloads.rollout import Rollout
+from components.workloads.workload import Workload
+
+Check = TypeVar("Check", Checks, Rollout)
+
+
+class _Checked(Protocol[Check]):
+    """An app with the checks of its layers."""
+
+    checks: Check
+    held: Held
 
 
 class Release:
@@ -47,11 +59,15 @@ class Release:
         for app in self.apps:
             if not app.plan.coupled:
                 roll_out([app])
+        self.workloads = [Workload(workload, cluster, namespace, opts) for workload in plan.workloads]
+        for workload in self.workloads:
+            roll(workload)
 
     @property
     def outputs(self) -> Mapping[str, Any]:
-        """Per app: active color, tags, the other color's share and URLs, as its last move wrote them."""
-        return {app.plan.name: app.outputs for app in self.apps}
+        """Per app what its last move wrote: active color, tags, the other color's share and URLs, or its one tag."""
+        of_two = {app.plan.name: app.outputs for app in self.apps}
+        return of_two | {workload.plan.name: workload.outputs for workload in self.workloads}
 
 
 def roll_out(apps: Sequence[App]) -> None:
@@ -65,8 +81,14 @@ def roll_out(apps: Sequence[App]) -> None:
     _when(Checks.settled, apps, idle)
 
 
+def roll(workload: Workload) -> None:
+    """Register the layers of an app of one version, which moves by itself."""
+    prepared = _when(Rollout.prepared, [workload], workload.prepare())
+    _when(Rollout.rolled_out, [workload], workload.roll(prepared))
+
+
 def _when(
-    check: Callable[[Checks], Awaitable[None]], apps: Sequence[App], written: Sequence[KubernetesObject]
+    check: Callable[[Check], Awaitable[None]], apps: Sequence[_Checked[Check]], written: Sequence[KubernetesObject]
 ) -> After:
     """Return `written` as a dependency that is there once all of it is written and every app has passed `check`.
 

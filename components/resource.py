@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib.metadata import version
 from typing import Any
 
@@ -15,6 +16,9 @@ from components.kube import Cluster
 from components.plan import Manifest
 
 PLUGIN_VERSION = version("pulumi-kubernetes")
+
+After = pulumi.Input[Sequence[pulumi.Input[pulumi.Resource]]]
+"""What a resource waits for: others that are written and, as an Output, what was then checked of them."""
 
 
 class KubernetesObject(pulumi.CustomResource):
@@ -30,6 +34,7 @@ class KubernetesObject(pulumi.CustomResource):
     """
 
     metadata: Output[Any]
+    spec: Output[Any]
     status: Output[Any]
 
     def __init__(self, manifest: Manifest, cluster: Cluster, opts: Options) -> None:

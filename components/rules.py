@@ -13,7 +13,9 @@ from components.grammar import OWN_PREFIXES
 from components.plan import Component
 from components.problems import Path, Problem, remove, set_to, wrong
 from components.routers import rules as router_rules
-from components.schema import App, Settings
+from components.schema import App, AppKeys, Settings
+from components.workloads import rules as workload_rules
+from components.workloads.rules import autoscaled
 
 MOST_BESIDE_BASELINE = 50
 """Percent: a baseline gets as much as its canary."""
@@ -25,12 +27,18 @@ def broken(settings: Settings, *, unread: bool = False) -> Iterator[Problem]:
     yield from _node_ports(settings)
     if not unread:
         yield from _apps(settings)
+    for name, described in settings.described.items():
+        path = ("apps", name)
+        yield from _expose(path, described)
+        yield from _deadlines(path, described)
+        yield from pod_rules.broken(name, described, settings.pod_security)
+    for name, workload in settings.workloads.items():
+        yield from workload_rules.broken(("apps", name), workload, settings)
     for name, app in settings.apps.items():
         path = ("apps", name)
         yield from _tags(app, settings)
         yield from _own_position(path, app)
         yield from _sizes(path, app, settings)
-        yield from _expose(path, app)
         if app.baseline and not _has_canary(app):
             reason = f"it stands beside a canary, and {name} is a BlueGreenApp, which has none"
             yield wrong((*path, "baseline"), app.baseline, reason, remove((*path, "baseline")))
@@ -40,8 +48,6 @@ def broken(settings: Settings, *, unread: bool = False) -> Iterator[Problem]:
                 yield wrong((*path, "baseline"), app.baseline, reason, remove((*path, "baseline")))
             yield from router_rules.broken((*path, "router"), app.router, canary=_has_canary(app))
             yield from _weight(path, app, settings)
-        yield from _deadlines(path, app)
-        yield from pod_rules.broken(name, app, settings.pod_security)
         if app.gate:
             yield from gate_rules.broken((*path, "gate"), app.gate, baseline=app.baseline)
 
@@ -51,14 +57,14 @@ def names_clash(apps: Any) -> Iterator[Problem]:
     if not isinstance(apps, Mapping):
         return
     for name in apps:
-        for suffix in ("blue", "green", "preview", "canary", "baseline"):
+        for suffix in ("blue", "green", "preview", "canary", "baseline", "pods"):
             if f"{name}-{suffix}" in apps:
                 path = ("apps", f"{name}-{suffix}")
                 yield Problem(
                     path,
                     path[1],
                     f"cannot be called so; app {name} names objects of its own {name}-blue, {name}-green, "
-                    f"{name}-preview, {name}-canary and {name}-baseline",
+                    f"{name}-preview, {name}-canary, {name}-baseline and {name}-pods",
                     "rename one of the two in Pulumi.<stack>.yaml",
                 )
 
@@ -75,7 +81,7 @@ def _namespace(settings: Settings) -> Iterator[Problem]:
 
 
 def _node_ports(settings: Settings) -> Iterator[Problem]:
-    ports = {name: app.expose.node_port for name, app in settings.apps.items() if app.expose.node_port}
+    ports = {name: app.expose.node_port for name, app in settings.described.items() if app.expose.node_port}
     for first, second in combinations(ports, 2):
         if ports[first] == ports[second]:
             path = ("apps", second, "expose", "nodePort")
@@ -83,12 +89,15 @@ def _node_ports(settings: Settings) -> Iterator[Problem]:
 
 
 def _apps(settings: Settings) -> Iterator[Problem]:
-    components = {app.component for app in settings.apps.values()}
+    components = {app.component for app in settings.described.values()}
     if not components:
         yield Problem(
             ("apps",), None, "is empty; there is nothing to release", "describe an app in Pulumi.<stack>.yaml"
         )
         return
+    if settings.paused and Component.ROLLING not in components:
+        path, reason = ("paused",), "no app is a RollingApp, whose rollout it could pause"
+        yield wrong(path, settings.paused, reason, remove(path))
     if settings.canary_replicas and Component.CANARY not in components:
         path, reason = ("canaryReplicas",), "no app is a CanaryApp, so none can have a canary"
         yield wrong(path, settings.canary_replicas, reason, set_to(path, "0"))
@@ -151,14 +160,8 @@ def _weight(path: Path, app: App, settings: Settings) -> Iterator[Problem]:
 def _sizes(path: Path, app: App, settings: Settings) -> Iterator[Problem]:
     if not app.autoscaling:
         return
+    yield from autoscaled(path, app, app.autoscaling)
     most = app.autoscaling.max_replicas
-    if app.replicas is not None:
-        key = (*path, "replicas")
-        yield wrong(key, app.replicas, "autoscaling sizes this app; give one of the two", remove(key))
-    if app.autoscaling.min_replicas > most:
-        key = (*path, "autoscaling", "minReplicas")
-        least = app.autoscaling.min_replicas
-        yield wrong(key, least, f"it must be at most maxReplicas, {most}", set_to(key, str(most)))
     name = "canaryReplicas" if app.component is Component.CANARY else "idleReplicas"
     own = app.canary_replicas if app.component is Component.CANARY else app.idle_replicas
     stack = settings.canary_replicas if app.component is Component.CANARY else settings.idle_replicas
@@ -167,17 +170,9 @@ def _sizes(path: Path, app: App, settings: Settings) -> Iterator[Problem]:
         key = (name,) if own is None else (*path, name)
         reason = f"autoscaling of {path[1]} goes to maxReplicas, {most}"
         yield wrong(key, size, reason, set_to(key, str(most)))
-    by_cpu = app.autoscaling.cpu_utilization or not app.autoscaling.metrics
-    for color in Color:
-        resources = app.pod(color).resources
-        if by_cpu and "cpu" not in {**resources.limits, **resources.requests}:
-            key = (*path, "resources", "requests", "cpu")
-            reason = "is missing; autoscaling by CPU is a percentage of it"
-            yield Problem(key, None, reason, set_to(key, "<quantity>"))
-            return
 
 
-def _expose(path: Path, app: App) -> Iterator[Problem]:
+def _expose(path: Path, app: AppKeys) -> Iterator[Problem]:
     expose, key = app.expose, (*path, "expose", "nodePort")
     if expose.type == "NodePort" and expose.node_port is None:
         reason = "is missing; a NodePort is fixed here, so that a cluster rebuilt has the same"
@@ -191,14 +186,14 @@ def _expose(path: Path, app: App) -> Iterator[Problem]:
             yield Problem(key, expose.annotations[name], "is an annotation that Cutover writes itself", remove(key))
 
 
-def _deadlines(path: Path, app: App) -> Iterator[Problem]:
+def _deadlines(path: Path, app: AppKeys) -> Iterator[Problem]:
     deadline = app.progress_deadline_seconds
     if app.min_ready_seconds >= deadline:
         key = (*path, "minReadySeconds")
         reason = f"it must be less than progressDeadlineSeconds, {deadline}"
         yield wrong(key, app.min_ready_seconds, reason, set_to(key, str(deadline - 1)))
-    for color in Color:
-        startup = app.pod(color).probes.startup
+    for pod in pod_rules.pods(app):
+        startup = pod.probes.startup
         if not startup:
             continue
         longest = startup.initial_delay_seconds + startup.period_seconds * startup.failure_threshold

@@ -6,11 +6,15 @@ together are in rules.py.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any, Self, TypeAlias, get_args
+
+from pydantic import Field
+from pydantic_core import CoreSchema, core_schema
 
 from components.color import Color
-from components.gates.settings import Gate, Migration
+from components.gates.settings import CanaryGate, Gate, Migration
 from components.grammar import (
     AnyText,
     AppName,
@@ -34,6 +38,7 @@ from components.grammar import (
     Positive,
     Quantity,
     ResourceName,
+    Share,
     Tag,
     UrlPath,
     UserId,
@@ -289,19 +294,14 @@ class Colors(Keys):
         return self.blue if color is Color.BLUE else self.green
 
 
-class App(Pod, PositionKeys):
-    """One app of the stack."""
+class AppKeys(Pod):
+    """What every app says, whatever its component."""
 
     component: Annotated[Component, OneOf(Component)]
-    """BlueGreenApp: traffic moves at once. CanaryApp: the other color can take a part of it."""
+    """BlueGreenApp: traffic moves at once. CanaryApp: the other color can take a part of it. RollingApp, StatefulApp,
+    DaemonApp: one version, which Kubernetes replaces pod by pod."""
     image: Image
     """The image without its tag."""
-    replicas: Positive | None = None
-    """Pods of the live color; default 2. With `autoscaling` it must not be set."""
-    router: Router | None = None
-    """What splits traffic by weight, so that no Service's selector carries it."""
-    autoscaling: Autoscaling | None = None
-    """Bounds for an autoscaler, instead of `replicas`."""
     expose: Expose = Expose()
     """How the app is reached."""
     min_ready_seconds: Natural = 0
@@ -309,7 +309,20 @@ class App(Pod, PositionKeys):
     progress_deadline_seconds: Positive = 300
     """Seconds without progress after which a rollout has failed."""
     revision_history_limit: Natural = 3
-    """Old ReplicaSets to keep."""
+    """Old ReplicaSets to keep; of a StatefulApp or DaemonApp, ControllerRevisions."""
+    migration: Migration | None = None
+    """A Job that runs before the first pod of a version, once for every tag."""
+
+
+class App(AppKeys, PositionKeys):
+    """A BlueGreenApp or a CanaryApp: an app of two colors."""
+
+    replicas: Positive | None = None
+    """Pods of the live color; default 2. With `autoscaling` it must not be set."""
+    router: Router | None = None
+    """What splits traffic by weight, so that no Service's selector carries it."""
+    autoscaling: Autoscaling | None = None
+    """Bounds for an autoscaler, instead of `replicas`."""
     drain_seconds: DrainSeconds = 15
     """Seconds that open connections have to end, after traffic has moved and before the old color changes."""
     recycle: Bool = True
@@ -318,8 +331,6 @@ class App(Pod, PositionKeys):
     """A tag that the live color may be changed to in place."""
     gate: Gate | None = None
     """What the other color must pass before it takes traffic."""
-    migration: Migration | None = None
-    """A Job that runs before a color grows, once for every tag."""
     force: Tag | None = None
     """A tag that may go live without its gate."""
     baseline: Bool = False
@@ -339,7 +350,163 @@ class App(Pod, PositionKeys):
         return DEFAULT_REPLICAS if self.replicas is None else self.replicas
 
 
-class Settings(PositionKeys):
+class Strategy(StrEnum):
+    ROLLING_UPDATE = "RollingUpdate"
+    RECREATE = "Recreate"
+
+
+class UpdateStrategy(StrEnum):
+    ROLLING_UPDATE = "RollingUpdate"
+    ON_DELETE = "OnDelete"
+
+
+class PodManagement(StrEnum):
+    ORDERED_READY = "OrderedReady"
+    PARALLEL = "Parallel"
+
+
+class Retention(StrEnum):
+    RETAIN = "Retain"
+    DELETE = "Delete"
+
+
+class AccessMode(StrEnum):
+    READ_WRITE_ONCE = "ReadWriteOnce"
+    READ_ONLY_MANY = "ReadOnlyMany"
+    READ_WRITE_MANY = "ReadWriteMany"
+    READ_WRITE_ONCE_POD = "ReadWriteOncePod"
+
+
+class WorkloadPosition(Keys):
+    """Where an app of one version stands."""
+
+    tag: Tag | None = None
+    """What it runs."""
+    paused: Bool | None = None
+    """Whether a rollout stands still, at the pods that it has come to (RollingApp)."""
+
+
+class RollingApp(AppKeys, WorkloadPosition):
+    """A Deployment, which Kubernetes updates by itself."""
+
+    replicas: Positive | None = None
+    """How many pods; default 2. With `autoscaling` it must not be set."""
+    autoscaling: Autoscaling | None = None
+    """Bounds for an autoscaler, instead of `replicas`."""
+    strategy: Annotated[Strategy, OneOf(Strategy)] = Strategy.ROLLING_UPDATE
+    """RollingUpdate: new pods come while old ones serve. Recreate: old ones end first, and nobody serves meanwhile."""
+    max_surge: Share = "25%"
+    """How many pods a rollout may have beyond `replicas`: a number, or a percentage of them, rounded up."""
+    max_unavailable: Share = 0
+    """How many pods a rollout may lack: a number, or a percentage of `replicas`, rounded down."""
+
+    @property
+    def size(self) -> int:
+        """How many pods it has; with an autoscaler, at least."""
+        if self.autoscaling:
+            return self.autoscaling.min_replicas
+        return DEFAULT_REPLICAS if self.replicas is None else self.replicas
+
+
+class VolumeClaim(Keys):
+    """Storage that each pod has to itself and keeps."""
+
+    mount_path: MountPath
+    """Where the app finds it."""
+    size: Quantity
+    """How much it asks for."""
+    storage_class: ObjectName | None = None
+    """Which kind of storage; default the cluster's own."""
+    access_modes: list[Annotated[AccessMode, OneOf(AccessMode)]] = [AccessMode.READ_WRITE_ONCE]
+    """How nodes may mount it."""
+
+
+class ClaimRetention(Keys):
+    """What becomes of the pods' storage."""
+
+    when_deleted: Annotated[Retention, OneOf(Retention)] = Retention.RETAIN
+    """When the app is removed."""
+    when_scaled: Annotated[Retention, OneOf(Retention)] = Retention.RETAIN
+    """When there are fewer `replicas`, of the pods that go."""
+
+
+class Canary(Pod):
+    """What the pods of a StatefulApp's canary have instead of the app's own."""
+
+    tag: Tag | None = None
+    """What they run; default the app's `tag`."""
+
+
+class StatefulApp(AppKeys):
+    """A StatefulSet: pods with names and storage of their own, updated from the highest ordinal down."""
+
+    tag: Tag | None = None
+    """What it runs."""
+    canary_replicas: Natural = 0
+    """How many pods, from the highest ordinal down, are as `canary` says: fewer than `replicas`."""
+    canary: Canary = Canary()
+    """The canary's `tag`, and keys that only its pods have, as under `colors.<color>`."""
+    gate: CanaryGate | None = None
+    """What the canary must pass: each time that `up` has made one, and before any other pod becomes like it."""
+    replicas: Positive = DEFAULT_REPLICAS
+    """How many pods."""
+    volume_claim_templates: dict[DnsLabel, VolumeClaim] = {}
+    """Storage that each pod has to itself and keeps, by name; Kubernetes allows no change."""
+    persistent_volume_claim_retention_policy: ClaimRetention = ClaimRetention()
+    """What becomes of that storage."""
+    fs_group: UserId = 1000
+    """The group that may write to it."""
+    update_strategy: Annotated[UpdateStrategy, OneOf(UpdateStrategy)] = UpdateStrategy.ROLLING_UPDATE
+    """RollingUpdate: pods are replaced one by one. OnDelete: each when somebody deletes it."""
+    pod_management_policy: Annotated[PodManagement, OneOf(PodManagement)] = PodManagement.ORDERED_READY
+    """OrderedReady: a pod starts when the one before is ready. Parallel: all at once. Kubernetes allows no change."""
+
+    @property
+    def canary_pod(self) -> Self:
+        """The app as the canary's pods have it."""
+        return self.overlaid(self.canary)
+
+
+class DaemonApp(AppKeys):
+    """A DaemonSet: one pod on every node."""
+
+    tag: Tag | None = None
+    """What it runs."""
+    update_strategy: Annotated[UpdateStrategy, OneOf(UpdateStrategy)] = UpdateStrategy.ROLLING_UPDATE
+    """RollingUpdate: pods are replaced by themselves. OnDelete: each when somebody deletes it."""
+    max_surge: Share = 0
+    """On how many nodes the new pod comes before the old one ends: a number, or a percentage, rounded up."""
+    max_unavailable: Share = 1
+    """How many nodes a rollout may leave without a pod: a number, or a percentage, rounded up; 0 with a `maxSurge`."""
+
+
+Workload: TypeAlias = RollingApp | StatefulApp | DaemonApp
+"""An app of one version, which Kubernetes itself replaces pod by pod."""
+
+KEYS: Mapping[Component, type[App | Workload]] = {
+    Component.BLUE_GREEN: App,
+    Component.CANARY: App,
+    Component.ROLLING: RollingApp,
+    Component.STATEFUL: StatefulApp,
+    Component.DAEMON: DaemonApp,
+}
+"""The keys of each component."""
+
+
+class ByComponent:
+    """Reads an app by the keys that its `component` has; stands in `Annotated[…]`."""
+
+    def __get_pydantic_core_schema__(self, *_: Any) -> CoreSchema:
+        return core_schema.no_info_plain_validator_function(lambda value: keys_of(value).model_validate(value))
+
+
+def keys_of(app: Any) -> type[App | Workload]:
+    """Return the keys of an app's component as it is written, or of the one that it is nearest to."""
+    said = app.get("component") if isinstance(app, dict) else None
+    return KEYS.get(OneOf(Component).suggest(said), App)  # type: ignore[call-overload, no-any-return]
+
+
+class Settings(WorkloadPosition, PositionKeys):
     """The stack's configuration."""
 
     namespace: DnsLabel = "cutover"
@@ -356,14 +523,28 @@ class Settings(PositionKeys):
     """What each color runs: a map with a tag for blue and a tag for green."""
     canary_weight: Percent = 0
     """The other color's share in percent, where a router splits by weight."""
-    apps: dict[AppName, App] = {}
+    tag: Tag | None = None
+    """What apps of one version run (RollingApp, StatefulApp, DaemonApp)."""
+    paused: Bool = False
+    """Whether rollouts stand still, at the pods that they have come to (RollingApp)."""
+    described: Annotated[dict[AppName, Annotated[App | Workload, ByComponent()]], Field(alias="apps")] = {}
     """The apps by name."""
     release: dict[DnsLabel, AnyText] = {}
     """What the release driver is in the middle of, as it noted it; `up` takes no notice of it."""
 
+    @property
+    def apps(self) -> dict[str, App]:
+        """The apps of two colors."""
+        return {name: app for name, app in self.described.items() if isinstance(app, App)}
 
-def keys_at(path: Path) -> type[Keys]:
-    """Return the keys that may stand at `path`, which must be one where keys stand."""
+    @property
+    def workloads(self) -> dict[str, Workload]:
+        """The apps of one version."""
+        return {name: app for name, app in self.described.items() if not isinstance(app, App)}
+
+
+def keys_at(path: Path, values: Mapping[str, Any]) -> type[Keys]:
+    """Return the keys that may stand at `path` of `values`, which must be one where keys stand."""
     kind: Any = Settings
     for part in path:
         if isinstance(kind, type) and issubclass(kind, Keys):
@@ -371,5 +552,7 @@ def keys_at(path: Path) -> type[Keys]:
             kind, *_ = get_args(field.annotation) if field.default is None else (field.annotation,)
         else:
             kind = get_args(kind)[-1]
+            if any(isinstance(rule, ByComponent) for rule in get_args(kind)):
+                kind = keys_of(values["apps"][part])
     keys: type[Keys] = kind
     return keys

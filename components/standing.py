@@ -16,6 +16,7 @@ from components.kube import Cluster, size_of
 from components.memory import Memory, has_served, notes_on
 from components.plan import SOURCE, AppPlan, ColorPlan, StackPlan
 from components.traffic import live_color, routed_weight
+from components.workloads.standing import confront_workload
 
 
 async def confront(plan: StackPlan, cluster: Cluster) -> StackPlan:
@@ -25,12 +26,18 @@ async def confront(plan: StackPlan, cluster: Cluster) -> StackPlan:
         NamespaceLostError: the namespace that the stack made would go, with all that is in it.
         GateFailedError: a color that is to be live has failed its gate.
         NotAsItIsError: a Service that is to be taken over would be exposed in another way.
+        ClaimsChangedError: a StatefulSet would change in what Kubernetes never changes.
+        CanaryBaseError: pods beside a StatefulApp's canary would not be what the configuration says.
     """
     kept = plan.namespace if plan.namespace_manifest else None
     for name in await cluster.namespaces(plan.owner):
         if name != kept:
             raise NamespaceLostError(name, plan.namespace)
-    return replace(plan, apps=tuple(await asyncio.gather(*(confront_app(app, cluster) for app in plan.apps))))
+    apps, workloads = await asyncio.gather(
+        asyncio.gather(*(confront_app(app, cluster) for app in plan.apps)),
+        asyncio.gather(*(confront_workload(workload, cluster) for workload in plan.workloads)),
+    )
+    return replace(plan, apps=tuple(apps), workloads=tuple(workloads))
 
 
 async def confront_app(app: AppPlan, cluster: Cluster) -> AppPlan:

@@ -11,12 +11,26 @@ from typing import Any, get_args, get_origin
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from components.gates.settings import Gate, Migration, TestJob
+from components.gates.settings import CanaryGate, Gate, Migration, TestJob
 from components.grammar import Allowed
 from components.keys import Keys
 from components.native import Native
 from components.routers.settings import Router
-from components.schema import App, Colors, Pod, PositionKeys, Settings
+from components.schema import (
+    App,
+    AppKeys,
+    Canary,
+    ClaimRetention,
+    Colors,
+    DaemonApp,
+    Pod,
+    PositionKeys,
+    RollingApp,
+    Settings,
+    StatefulApp,
+    VolumeClaim,
+    WorkloadPosition,
+)
 
 PAGE = Path(__file__).parent / "configuration.md"
 
@@ -56,9 +70,93 @@ of those pods, and an idle color has `idleReplicas` pods, by default none.
 """
 
 APP = """\
-`apps.<name>`; the name is lower-case letters, digits and `-`, first a letter, at most 40 characters. The app makes
-objects of the names `<name>`, `<name>-blue`, `<name>-green`, `<name>-preview`, `<name>-canary` and `<name>-baseline`,
-so no other app may be called so.
+`apps.<name>`; what an app may say depends on its `component`, and these keys every one has. The name is lower-case
+letters, digits and `-`, first a letter, at most 40 characters. The app makes objects of the names `<name>`,
+`<name>-blue`, `<name>-green`, `<name>-preview`, `<name>-canary`, `<name>-baseline` and `<name>-pods`, so no other app
+may be called so.
+"""
+
+TWO_COLORS = """\
+A BlueGreenApp or a CanaryApp stands as *the position* says, and may say besides:
+"""
+
+ROLLING = """\
+A RollingApp is a Deployment of the app's own name, behind the live Service. Whatever of it ends in its pods changes in
+place: Kubernetes replaces them within the bounds of `strategy`, and `up` waits until every one is new and ready, or
+tells why the first cannot be, while the old ones serve on. There is no gate, as no moment lies between two versions:
+readiness is what each new pod must pass, and `minReadySeconds` how long.
+
+```yaml
+config:
+  cutover:apps:
+    web:
+      component: RollingApp
+      image: registry.example.com/shop/web
+      tag: 1.1.0
+      replicas: 4
+      maxSurge: 1
+      maxUnavailable: 0
+      minReadySeconds: 10
+```
+
+| to | type |
+|---|---|
+| release a version | `pulumi config set --path apps.web.tag 1.1.0 && pulumi up` |
+| go back | `pulumi config set --path apps.web.tag 1.0.0 && pulumi up` |
+| pause a rollout | `pulumi config set --path apps.web.paused true && pulumi up` |
+| resume it | `pulumi config rm --path apps.web.paused && pulumi up` |
+
+While it is paused, `up` writes what is configured and waits for nothing; pods stay as they are, and so do the
+ConfigMaps that they use. Paused from the beginning, an app has no pods.
+"""
+
+STATEFUL = """\
+A StatefulApp is a StatefulSet of the app's own name, behind the live Service; `<name>-pods` is the headless Service by
+which each pod has a name, `<name>-0.<name>-pods`. A new `tag` replaces the pods one by one, from the highest ordinal
+down, and each keeps its storage. With `canaryReplicas` only so many are as `canary` says, and the others as the app's
+own keys do: both stand here, so that a cluster rebuilt has both (its pods are all made with `tag` first).
+
+```yaml
+config:
+  cutover:apps:
+    db:
+      component: StatefulApp
+      image: registry.example.com/shop/db
+      tag: 1.0.0
+      canary: {tag: 1.1.0}
+      canaryReplicas: 1
+      replicas: 3
+      volumeClaimTemplates:
+        data: {mountPath: /data, size: 10Gi}
+```
+
+| to | set, then `pulumi up` |
+|---|---|
+| release a version | `pulumi config set --path apps.db.tag 1.1.0` |
+| try one | `pulumi config set --path apps.db.canary.tag 1.1.0`, `pulumi config set --path apps.db.canaryReplicas 1` |
+| drop the canary | `pulumi config set --path apps.db.canaryReplicas 0` |
+| promote it | `pulumi config set --path apps.db.tag 1.1.0`, `pulumi config set --path apps.db.canaryReplicas 0` |
+
+While there is a canary, the app's own keys may not change: Kubernetes updates a StatefulSet's pods to one template, and
+gives all others the one that all of them had last. A pod that is not ready and must go back, and one that was a canary
+and is none any more, are ended by Cutover, one at a time: Kubernetes would leave them as they are. With a `gate`, the
+canary's pods are asked each time that `up` has made some, and again before more pods become like them.
+"""
+
+DAEMON = """\
+A DaemonApp is a DaemonSet of the app's own name, behind the live Service. A new `tag` replaces its pods node by node;
+`up` waits until each is ready, or tells why the first cannot be. With OnDelete it waits for nothing, and tells how many
+are still to be replaced.
+
+```yaml
+config:
+  cutover:apps:
+    agent:
+      component: DaemonApp
+      image: registry.example.com/shop/agent
+      tag: 1.1.0
+      maxUnavailable: 10%
+```
 """
 
 PODS = """\
@@ -148,30 +246,51 @@ afterwards, unless `force` names the new tag. What the new version no longer nee
 served before needs no migration, so a rollback never waits for one.
 """
 
-TITLES: dict[type[Keys], str] = {App: "An app", Colors: "An app's pods", TestJob: "Test job"}
-TEXTS: dict[type[Keys], str] = {Gate: GATE, Migration: MIGRATION, Router: ROUTER}
+TITLES: dict[type[Keys], str] = {
+    App: "An app of two colors",
+    Colors: "An app's pods",
+    TestJob: "Test job",
+    VolumeClaim: "Volume claim",
+    ClaimRetention: "Claim retention",
+    CanaryGate: "Canary gate",
+}
+TEXTS: dict[type[Keys], str] = {
+    Gate: GATE,
+    Migration: MIGRATION,
+    Router: ROUTER,
+    RollingApp: ROLLING,
+    StatefulApp: STATEFUL,
+    DaemonApp: DAEMON,
+}
+COMPONENTS = (App, RollingApp, StatefulApp, DaemonApp)
 
 
 def page() -> str:
     """Return the page as it should be."""
-    position = {name: field for name, field in Settings.model_fields.items() if name in PositionKeys.model_fields}
+    where = {*PositionKeys.model_fields, *WorkloadPosition.model_fields}
+    position = {name: field for name, field in Settings.model_fields.items() if name in where}
     stack = {name: field for name, field in Settings.model_fields.items() if name not in position}
-    own = {name: field for name, field in App.model_fields.items() if name not in {*Pod.model_fields, *position}}
-    pods = {name: App.model_fields[name] for name in Pod.model_fields}
+    shared = {name: field for name, field in AppKeys.model_fields.items() if name not in Pod.model_fields}
+    own = {name: field for name, field in App.model_fields.items() if name not in {*AppKeys.model_fields, *position}}
+    pods = {name: AppKeys.model_fields[name] for name in Pod.model_fields}
     parts = [
         INTRODUCTION,
         "## The stack\n\n" + _table(stack),
         "## The position\n\n" + POSITION + "\n" + _table(position),
-        "## An app\n\n" + APP + "\n" + _table(own),
+        "## An app\n\n" + APP + "\n" + _table(shared),
+        "## An app of two colors\n\n" + TWO_COLORS + "\n" + _table(own),
+        *(_section(model) for model in (RollingApp, StatefulApp, DaemonApp)),
         "## An app's pods\n\n" + PODS + "\n" + _table(pods),
-        *(_section(model) for model in _inner(Settings) if model not in {App, Pod, Colors}),
+        *(_section(model) for model in _inner(Settings) if model not in {*COMPONENTS, Pod, Colors}),
     ]
     return "\n".join(parts)
 
 
 def _section(model: type[Keys]) -> str:
     level = "###" if model in {*_inner(Gate), *_inner(Router)} else "##"
-    return f"{level} {_title(model)}\n\n{_text(model)}\n\n" + _table(model.model_fields)
+    shared = AppKeys.model_fields if model in COMPONENTS else Pod.model_fields if model is Canary else {}
+    fields = {name: field for name, field in model.model_fields.items() if name not in shared}
+    return f"{level} {_title(model)}\n\n{_text(model)}\n\n" + _table(fields)
 
 
 def _table(fields: dict[str, FieldInfo]) -> str:

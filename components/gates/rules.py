@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from components.gates.settings import Gate, Metric, Side, Via
+from components.gates.settings import CanaryGate, Gate, Metric, Side, Smoke, Via
 from components.problems import Path, Problem, remove, set_to, wrong
 from components.reach import SPENT_BY_PROXY, SPENT_PREFIXES
 
@@ -12,16 +12,7 @@ from components.reach import SPENT_BY_PROXY, SPENT_PREFIXES
 def broken(path: Path, gate: Gate, *, baseline: bool = False) -> Iterator[Problem]:
     """Yield every rule that the gate at `path`, a key of its app, breaks; `baseline`: whether the app has one."""
     for name, smoke in gate.smoke.items():
-        at = (*path, "smoke", name)
-        yield from _way(at, smoke.via, smoke.headers)
-        if smoke.via is Via.JOB and smoke.image is None:
-            key = (*at, "image")
-            yield Problem(key, None, "is missing; `via: job` needs an image with curl", set_to(key, "<image>:<tag>"))
-        if smoke.via is not Via.JOB and smoke.image:
-            yield wrong((*at, "image"), smoke.image, "it is for `via: job` alone", remove((*at, "image")))
-        if smoke.allowed_failures >= smoke.count:
-            key, reason = (*at, "allowedFailures"), f"of {smoke.count} requests all may fail, so nothing is tested"
-            yield wrong(key, smoke.allowed_failures, reason, set_to(key, str(smoke.count - 1)))
+        yield from smoke_broken((*path, "smoke", name), smoke)
     if gate.load:
         at = (*path, "load")
         yield from _way(at, gate.load.via, gate.load.headers)
@@ -34,6 +25,29 @@ def broken(path: Path, gate: Gate, *, baseline: bool = False) -> Iterator[Proble
         if metric.against is Side.BASELINE and not baseline:
             fault = "the app has no baseline beside its canary"
             yield wrong((*at, "against"), metric.against, fault, set_to((*path[:-1], "baseline"), "true"))
+
+
+def canary_broken(path: Path, gate: CanaryGate) -> Iterator[Problem]:
+    """Yield every rule that the gate of a StatefulApp's canary, at `path`, breaks."""
+    for name, smoke in gate.smoke.items():
+        at = (*path, "smoke", name)
+        yield from smoke_broken(at, smoke)
+        if smoke.via is Via.JOB:
+            reason = "a Job asks a Service, and the canary has none of its own"
+            yield wrong((*at, "via"), smoke.via, reason, set_to((*at, "via"), Via.PROXY))
+
+
+def smoke_broken(path: Path, smoke: Smoke) -> Iterator[Problem]:
+    """Yield every rule that the smoke test at `path` breaks."""
+    yield from _way(path, smoke.via, smoke.headers)
+    if smoke.via is Via.JOB and smoke.image is None:
+        key = (*path, "image")
+        yield Problem(key, None, "is missing; `via: job` needs an image with curl", set_to(key, "<image>:<tag>"))
+    if smoke.via is not Via.JOB and smoke.image:
+        yield wrong((*path, "image"), smoke.image, "it is for `via: job` alone", remove((*path, "image")))
+    if smoke.allowed_failures >= smoke.count:
+        key, reason = (*path, "allowedFailures"), f"of {smoke.count} requests all may fail, so nothing is tested"
+        yield wrong(key, smoke.allowed_failures, reason, set_to(key, str(smoke.count - 1)))
 
 
 def _way(path: Path, via: Via, headers: Mapping[str, str]) -> Iterator[Problem]:

@@ -160,6 +160,13 @@ class Metric(Keys):
     """Whether its verdict is only told."""
 
 
+class CanaryGate(Keys):
+    """What the pods of a StatefulApp's canary must answer before any other pod becomes like them."""
+
+    smoke: dict[DnsLabel, Smoke]
+    """Requests to those pods in turn, by name; `via` is proxy or portforward."""
+
+
 class Gate(Keys):
     """What the other color must pass before it takes traffic, in this order."""
 

@@ -50,9 +50,12 @@ def test_every_manifest_is_taken(api: Client, name: str) -> None:
 
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_every_pod_is_admitted_as_restricted(api: Client, name: str) -> None:
-    for app in planned(EXAMPLES[name]).apps:
+    plan = planned(EXAMPLES[name])
+    for app in plan.apps:
         for color in app.colors.values():
             api.create(_pod(color.deployment["spec"]["template"]), dry_run=True)
+    for workload in plan.workloads:
+        api.create(_pod(_with_claims(workload.controller["spec"])), dry_run=True)
 
 
 def test_a_pod_of_less_security_is_not_admitted(api: Client) -> None:
@@ -134,6 +137,15 @@ def _in_order(value: Any) -> Any:
             for key, inner in value.items()
         }
     return value
+
+
+def _with_claims(spec: Manifest) -> Manifest:
+    """A controller's pod template with the volumes that a StatefulSet puts into its pods."""
+    template: Manifest = copy.deepcopy(spec["template"])
+    for claim in spec.get("volumeClaimTemplates", []):
+        name = claim["metadata"]["name"]
+        template["spec"]["volumes"].append({"name": name, "persistentVolumeClaim": {"claimName": f"{name}-one-0"}})
+    return template
 
 
 def _pod(template: Manifest) -> Any:

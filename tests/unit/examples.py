@@ -99,6 +99,9 @@ GATED: dict[str, Any] = app(
     sidecars=[{"name": "proxy", "image": "registry.local/podinfo:6.9.0", "args": ["--port=9000"]}],
 )
 
+SCALED: dict[str, Any] = {"minReplicas": 2, "maxReplicas": 6}
+DAEMON: dict[str, Any] = {"component": "DaemonApp", "image": "registry.local/podinfo"}
+
 EXAMPLES: dict[str, dict[str, Any]] = {
     "plain": stack({"web": {"component": "BlueGreenApp", "image": "registry.local/podinfo"}}),
     "promoted": stack({"web": app(port=9898)}, activeColor="green"),
@@ -113,6 +116,42 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     ),
     "everything": stack({"web": EVERYTHING}, idleReplicas=3),
     "gated": stack({"web": GATED}),
+    "rolling": stack(
+        {
+            "web": app("RollingApp", maxSurge="50%", maxUnavailable=1, config={"data": {"A": "1"}}, paused=True),
+            "one": app("RollingApp", strategy="Recreate", migration={"command": ["./podinfo", "migrate"]}),
+            "many": app("RollingApp", replicas=None, autoscaling=SCALED, resources={"requests": {"cpu": "10m"}}),
+        },
+        tag="6.9.0",
+        imageTag=None,
+    ),
+    "stateful": stack(
+        {
+            "db": app(
+                "StatefulApp",
+                canaryReplicas=1,
+                canary={"tag": "6.9.1", "config": {"data": {"A": "2"}}},
+                config={"data": {"A": "1"}, "mountPath": "/etc/app"},
+                volumeClaimTemplates={
+                    "data": {"mountPath": "/data", "size": "1Gi", "storageClass": "fast"},
+                    "log": {"mountPath": "/log", "size": "64Mi", "accessModes": ["ReadWriteOncePod"]},
+                },
+                persistentVolumeClaimRetentionPolicy={"whenScaled": "Delete"},
+                podManagementPolicy="Parallel",
+            ),
+            "cache": app("StatefulApp", updateStrategy="OnDelete"),
+        },
+        tag="6.9.0",
+        imageTag=None,
+    ),
+    "daemon": stack(
+        {
+            "agent": DAEMON | {"maxSurge": 1, "maxUnavailable": 0},
+            "idle": DAEMON | {"updateStrategy": "OnDelete"},
+        },
+        tag="6.9.0",
+        imageTag=None,
+    ),
 }
 
 
@@ -125,4 +164,8 @@ def manifests(plan: StackPlan) -> list[Manifest]:
             found += [color.autoscaler] if color.autoscaler else []
         found += app_plan.migrations
         found += [app_plan.live_service, app_plan.preview_service]
+    for workload in plan.workloads:
+        found += [*workload.services, *workload.config_maps]
+        once = (workload.migration, workload.disruption_budget, workload.controller, workload.autoscaler)
+        found += [manifest for manifest in once if manifest]
     return found

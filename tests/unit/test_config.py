@@ -125,7 +125,7 @@ BROKEN: dict[str, tuple[dict[str, Any], str, str, str]] = {
     "a name that another app makes": (
         stack({"web": app(), "web-blue": app()}),
         "apps.web-blue",
-        "app web names objects of its own web-blue, web-green, web-preview, web-canary and web-baseline",
+        "app web names objects of its own web-blue, web-green, web-preview, web-canary, web-baseline and web-pods",
         "rename one of the two",
     ),
     "a name that another app's preview has": (
@@ -137,13 +137,13 @@ BROKEN: dict[str, tuple[dict[str, Any], str, str, str]] = {
     "no component": (
         stack({"web": {"image": "a"}}),
         "apps.web.component",
-        "is missing; it must be BlueGreenApp or CanaryApp",
+        "is missing; it must be BlueGreenApp, CanaryApp, RollingApp, StatefulApp or DaemonApp",
         "set --path apps.web.component",
     ),
     "a component that is none": (
         web(component="CanryApp"),
         "apps.web.component",
-        "or CanaryApp",
+        "it must be BlueGreenApp, CanaryApp, RollingApp, StatefulApp or DaemonApp",
         "component CanaryApp",
     ),
     "an app's unknown key": (
@@ -716,7 +716,7 @@ def test_pulumi_yaml_declares_what_the_schema_has() -> None:
     declared = {key: value for key, value in config.items() if not key.startswith("kubernetes:")}
     fields = {field.alias: field for field in Settings.model_fields.values()}
 
-    assert declared.keys() == fields.keys() - {"idleReplicas", "release"}
+    assert declared.keys() == fields.keys() - {"imageTag", "tag", "idleReplicas", "release"}
     for key, declaration in declared.items():
         assert re.sub(r"\W+", "", declaration["description"]) == re.sub(r"\W+", "", fields[key].description or "")
         if "default" in declaration:

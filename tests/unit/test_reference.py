@@ -32,7 +32,7 @@ def read(example: str) -> Settings:
 
 @pytest.mark.parametrize("example", EXAMPLES)
 def test_an_example_can_be_used(example: str) -> None:
-    assert read(example).apps
+    assert read(example).described
 
 
 def test_a_gate_is_shown() -> None:

@@ -1,0 +1,14 @@
+"""Values that Kubernetes takes as labels."""
+
+from __future__ import annotations
+
+import re
+from hashlib import sha256
+
+
+def label_value(text: str) -> str:
+    """Make `text` a label value: `cutover/dev` becomes `cutover.dev`; a long one is cut and told apart by a digest."""
+    safe = re.sub(r"[^A-Za-z0-9_.-]", ".", text)
+    if len(safe) > 63:
+        safe = f"{safe[:52]}.{sha256(text.encode()).hexdigest()[:10]}"
+    return safe.strip("_.-")

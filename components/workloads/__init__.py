@@ -1,0 +1,1 @@
+"""Apps of one version, which Kubernetes itself replaces pod by pod: RollingApp, StatefulApp and DaemonApp."""
