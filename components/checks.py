@@ -130,10 +130,10 @@ class Checks:
         if other.role is not Role.IDLE:
             return
         await self._size(other, other.replicas)
-        if await self._has_served(other):
-            await self._warn_if_ill(other)
-        else:
+        if not await self._has_served(other):
             await self._wait(other)
+        elif other.replicas:
+            await self._warn_if_ill(other)
         if self.plan.splits_by_pods:
             await traffic.see_left(self.cluster, self.plan)
 
