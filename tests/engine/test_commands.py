@@ -387,3 +387,12 @@ def test_what_only_reads_files_does_not_load_the_sdk() -> None:
     code = "import sys, engine.commands.config, engine.commands.stack; print({'pulumi', 'grpc'} & {*sys.modules})"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "set()\n"
+
+
+def test_what_runs_the_program_loads_the_messages_of_the_sdk_alone() -> None:
+    code = (
+        "import sys; from engine.__main__ import leave_out_the_sdk; leave_out_the_sdk(); import engine.commands.run;"
+        "print(*sorted({'grpc', 'pulumi.automation', 'pulumi.output', 'pulumi.runtime.proto'} & {*sys.modules}))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["grpc", "pulumi.runtime.proto"]
