@@ -8,10 +8,10 @@ RUN := $(VENV)/bin/python
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
 
-$(VENV)/.made: requirements.txt requirements-dev.txt engine/requirements.txt cluster/requirements.txt cutover/requirements.txt
+$(VENV)/.made: pyproject.toml requirements.txt requirements-dev.txt $(wildcard */requirements.txt)
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Cutover needs Python 3.11 or newer: make PYTHON=python3.11 ...")'
 	$(PYTHON) -m venv $(VENV)
-	$(RUN) -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	$(RUN) -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt --editable .
 	touch $@
 
 demo: $(VENV)/.made  ## a cluster, two apps, a canary, a promotion and a rollback under traffic; leaves them running
@@ -22,7 +22,7 @@ down: $(VENV)/.made  ## remove the embedded cluster and all that runs in it
 
 test: lint  ## every test, on the embedded cluster, with real traffic
 	$(RUN) -m cluster up
-	$(RUN) -m pytest tests/e2e tests/cluster tests/engine tests/unit -m "not full and not alone" -n 3 --dist loadfile --durations 20
+	$(RUN) -m pytest tests/e2e tests/cluster tests/engine tests/unit -m "not full and not alone" -n 4 --dist loadfile --durations 20
 	$(RUN) -m pytest tests/e2e -m "alone and not full" --durations 20
 
 test-unit: $(VENV)/.made  ## the tests that need nothing but Python
@@ -39,10 +39,11 @@ lint: $(VENV)/.made  ## style, types, import contracts
 	$(VENV)/bin/mypy .
 	$(VENV)/bin/lint-imports
 
-bench: $(VENV)/.made  ## wall time and memory of the commands; releases beside kubectl and Argo Rollouts (three hours)
+bench: $(VENV)/.made  ## wall time and memory of the commands; releases beside kubectl and Argo Rollouts (four hours)
 	$(RUN) -m bench.measure
 	$(RUN) -m bench.compare --rounds 20
 	$(RUN) -m bench.canaries --rounds 10
+	$(RUN) -m bench.undo --rounds 10
 
 clean: down  ## remove the cluster and the virtual environment
 	rm -rf $(VENV) build

@@ -199,19 +199,16 @@ class Answers:
         """When clients went from one version to another, in order.
 
         A version that comes and goes while another one answers throughout, as a canary does, is no switch.
+        Nor is a silence after which the version answers that did so last.
         A flicker shorter than `settle` seconds is part of one switch, and shows in its overlap and stragglers.
         """
         switches = []
         spans = self._spans(settle)
         for new in spans:
-            before = [
-                old
-                for old in spans
-                if old.version != new.version and old.first.start < new.first.start and old.last.start < new.last.start
-            ]
-            if not before:
+            before = [old for old in spans if old.first.start < new.first.start and old.last.start < new.last.start]
+            old = max(before, key=lambda span: span.last.start, default=new)
+            if old.version == new.version:
                 continue
-            old = max(before, key=lambda span: span.last.start)
             switches.append(
                 Switch(
                     at=new.first.start,

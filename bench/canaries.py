@@ -8,27 +8,16 @@ every step came to is kept in build/compare/, every request in build/traffic/.
 
 from __future__ import annotations
 
-import contextlib
-import sys
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
 
 import click
-from lightkube import KubeConfig
 
-from bench import chart, watch
-from bench.command import ROOT
-from bench.errors import BenchError
-from bench.report import machine, write_section
-from bench.rounds import CALM, CLIENTS, RATE, apps, await_leaving, console, load, measured
+from bench.rounds import CLIENTS, RATE, apps, await_leaving, measured, publish, watched
 from bench.steps import Step, rows
-from bench.switches import Kind, Seen, table
-from bench.traffic import running
+from bench.switches import Kind, Seen
 from bench.ways import PEERS, Canary, CutoverCanary, RolloutsCanary
-from cluster import ClusterError, layout
-
-CHART = ROOT / "docs" / "canaries.svg"
 
 KEPT = 80
 """Clients with kept connections: so many that some have theirs to the one canary pod."""
@@ -66,25 +55,23 @@ is Degraded |
 )
 def main(rounds: int) -> None:
     """Compare the ways of a canary, and write what was measured into docs/benchmarks.md; a round takes 5 minutes."""
-    try:
-        steps = compare(rounds)
-    except (BenchError, ClusterError) as error:
-        console.print(f"[bold red]error:[/] {error}")
-        sys.exit(1)
-    how = HOW.format(
-        rounds=rounds,
-        replicas=Canary.replicas,
-        rate=RATE,
-        clients=CLIENTS,
-        kept=KEPT,
-        counted=COUNTED,
-        rollouts=PEERS.versions[0],
+    publish(
+        "canaries",
+        "Canaries side by side",
+        HOW.format(
+            rounds=rounds,
+            replicas=Canary.replicas,
+            rate=RATE,
+            clients=CLIENTS,
+            kept=KEPT,
+            counted=COUNTED,
+            rollouts=PEERS.versions[0],
+        ),
+        caption="Every promotion and drop, by the time of its last old answer",
+        measure=lambda: compare(rounds),
+        rows=partial(rows, patience=PATIENCE),
+        patience=PATIENCE,
     )
-    figures = table(steps, lambda kind: rows(kind, PATIENCE))
-    chart.save([step for step in steps if step.kind is not Kind.CANARY], CHART, PATIENCE)
-    picture = f"![Every promotion and drop, by the time of its last old answer]({CHART.name})"
-    write_section("canaries", f"## Canaries side by side\n\n{machine()} {how}\n{figures}\n\n{picture}")
-    console.print(figures, soft_wrap=True)
 
 
 def compare(rounds: int) -> list[Step]:
@@ -108,17 +95,11 @@ def measure(way: Canary, kind: Kind, command: Callable[[], None], version: str, 
     Watch the clients for as long as the share is counted of the `version` that comes, as a canary does; of one that
     goes, until it has no clients any more.
     """
-    label = f"{way.namespace}-{kind.name.lower()}"
-    with contextlib.ExitStack() as stack:
-        new = stack.enter_context(running(load(way, keep_alive=False), f"{label}-new"))
-        kept = stack.enter_context(running(load(way, keep_alive=True, clients=KEPT), f"{label}-kept"))
-        config = KubeConfig.from_file(layout.kubeconfig())
-        watched = stack.enter_context(watch.pods(config, way.namespace, "web", by=watch.tag))
-        time.sleep(CALM)
+    with watched(way, kind, KEPT) as (new, kept, standing):
         begin = time.monotonic()
         command()
         seconds = time.monotonic() - begin
-        stands = watched.until(pods, STANDS).at - begin
+        stands = standing.until(pods, STANDS).at - begin
         time.sleep(PAUSE)
         settled = time.monotonic()
         if kind is Kind.CANARY:
@@ -127,17 +108,17 @@ def measure(way: Canary, kind: Kind, command: Callable[[], None], version: str, 
             await_leaving(kept, version, PATIENCE)
         end = time.monotonic()
         answers = new.stop()
-        counts = watched.stop()
+        counts = standing.stop().between(begin)
         step = Step(
             way=way.name,
             kind=kind,
             seconds=seconds,
             new=Seen.of(answers, version, begin, end),
             kept=Seen.of(kept.stop(), version, begin, end),
+            fewest=counts.least(),
+            most=counts.most(),
+            started=standing.added,
             stands=stands,
-            fewest=counts.between(begin).least(),
-            most=counts.between(begin).most(),
-            started=watched.added,
             share=answers.between(settled, end).share(version),
             asked=1 / sum(pods.values()),
         )

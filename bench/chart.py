@@ -58,9 +58,9 @@ def _draw(switches: Sequence[Switch], patience: float) -> Iterator[str]:
 
 
 def _groups(switches: Sequence[Switch]) -> Iterator[tuple[Kind, list[tuple[str, str, list[Seen]]]]]:
-    """Per kind, a row for every way and group of clients."""
+    """Per kind, a row for every way and group of clients; a canary that comes leaves no version."""
     ways = list(dict.fromkeys(switch.way for switch in switches))
-    for kind in Kind:
+    for kind in (kind for kind in Kind if kind is not Kind.CANARY):
         of_kind = [switch for switch in switches if switch.kind is kind]
         rows = [
             (way, clients, [seen for seen in group if seen])

@@ -49,11 +49,17 @@ def run(command: Sequence[str], seconds: float, advice: str) -> None:
 
 
 def read(
-    command: Sequence[str], seconds: float, advice: str, folder: Path = ROOT, variables: Mapping[str, str] | None = None
+    command: Sequence[str],
+    seconds: float,
+    advice: str,
+    folder: Path = ROOT,
+    *,
+    variables: Mapping[str, str] | None = None,
+    ends: int = 0,
 ) -> str:
-    """Run a command and return what it printed; `variables` are added to its environment.
+    """Run a command that is to end with the code `ends`, and return what it printed.
 
-    Raises CommandError with what it said instead, and `advice`.
+    `variables` are added to its environment. Raises CommandError with what it said instead, and `advice`.
     """
     env = {**environment(), **(variables or {})}
     try:
@@ -62,6 +68,6 @@ def read(
         )
     except subprocess.TimeoutExpired as error:
         raise CommandError(command, None, f"It had not ended after {seconds:.0f} s. {advice}") from error
-    if done.returncode != 0:
+    if done.returncode != ends:
         raise CommandError(command, done.returncode, f"It said: {(done.stderr or done.stdout).strip()}\n{advice}")
     return done.stdout

@@ -9,23 +9,17 @@ every switch came to is kept in build/compare/, every request in build/traffic/.
 from __future__ import annotations
 
 import contextlib
-import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import click
 
-from bench import chart
-from bench.command import ROOT
 from bench.errors import BenchError
-from bench.report import machine, write_section
-from bench.rounds import CALM, CLIENTS, RATE, apps, await_leaving, console, load, measured
-from bench.switches import Kind, Seen, Switch, rows, table
+from bench.rounds import CALM, CLIENTS, RATE, apps, await_leaving, load, measured, publish
+from bench.switches import Kind, Seen, Switch, rows
 from bench.traffic import running
 from bench.ways import PEERS, BlueGreen, Cutover, Patch, Rollouts
-from cluster import ClusterError
-
-CHART = ROOT / "docs" / "comparison.svg"
 
 PATIENCE = 45.0
 """Seconds after the command's end for which clients on the old version are watched; Argo Rollouts keeps it for 30."""
@@ -57,17 +51,15 @@ its default | the same with `blue` | for ever (`idleReplicas`), but ends and rep
 )
 def main(rounds: int) -> None:
     """Compare the ways of switching, and write what was measured into docs/benchmarks.md; a round takes 5 minutes."""
-    try:
-        switches = compare(rounds)
-    except (BenchError, ClusterError) as error:
-        console.print(f"[bold red]error:[/] {error}")
-        sys.exit(1)
-    how = HOW.format(rounds=rounds, rate=RATE, clients=CLIENTS, pause=PAUSE, rollouts=PEERS.versions[0])
-    figures = table(switches, lambda kind: rows(kind, PATIENCE))
-    chart.save(switches, CHART, PATIENCE)
-    picture = f"![Every switch, by the time of its last old answer]({CHART.name})"
-    write_section("comparison", f"## Side by side\n\n{machine()} {how}\n{figures}\n\n{picture}")
-    console.print(figures, soft_wrap=True)
+    publish(
+        "comparison",
+        "Side by side",
+        HOW.format(rounds=rounds, rate=RATE, clients=CLIENTS, pause=PAUSE, rollouts=PEERS.versions[0]),
+        caption="Every switch, by the time of its last old answer",
+        measure=lambda: compare(rounds),
+        rows=partial(rows, patience=PATIENCE),
+        patience=PATIENCE,
+    )
 
 
 def compare(rounds: int) -> list[Switch]:

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
 import msgspec
+from lightkube import KubeConfig
+from lightkube.resources.core_v1 import Pod
 from rich.console import Console
 
+from bench import chart, watch
+from bench.command import ROOT
 from bench.errors import BenchError
-from bench.switches import GONE, Switch
+from bench.report import machine, write_section
+from bench.switches import GONE, Kind, Row, Switch, table
 from bench.traffic import Load, Traffic, running
 from bench.ways import BLUE, FOLDER, GREEN, PEERS, Stack, Way, controller
-from cluster import Cluster
+from cluster import Cluster, ClusterError, layout
 
 RATE = 100
 """Requests per second of each of the two groups of clients."""
@@ -30,6 +36,29 @@ console = Console(highlight=False)
 
 S = TypeVar("S", bound=Switch)
 W = TypeVar("W", bound=Way)
+
+
+def publish(
+    name: str,
+    title: str,
+    how: str,
+    *,
+    caption: str,
+    measure: Callable[[], Sequence[S]],
+    rows: Callable[[Kind], Iterable[Row[S]]],
+    patience: float,
+) -> None:
+    """Measure, write section `name` of docs/benchmarks.md with its chart, and print the figures; or say why not."""
+    try:
+        switches = measure()
+    except (BenchError, ClusterError) as error:
+        console.print(f"[bold red]error:[/] {error}")
+        sys.exit(1)
+    figures = table(switches, rows)
+    picture = ROOT / "docs" / f"{name}.svg"
+    chart.save(switches, picture, patience)
+    write_section(name, f"## {title}\n\n{machine()} {how}\n{figures}\n\n![{caption}]({picture.name})")
+    console.print(figures, soft_wrap=True)
 
 
 def measured(rounds: int, ways: Sequence[W], round_of: Callable[[W, str, str], Iterable[S]]) -> list[S]:
@@ -68,14 +97,28 @@ def _serving(way: Way) -> Iterator[None]:
     way.remove()
     try:
         way.set_up()
-        _await_answer(way, BLUE)
+        await_answer(way, BLUE)
         yield
     finally:
         way.remove()
 
 
-def load(way: Way, *, keep_alive: bool, clients: int = CLIENTS) -> Load:
-    return Load(way.url, rate=RATE, clients=clients, seconds=600, keep_alive=keep_alive)
+def load(way: Way, *, keep_alive: bool, clients: int = CLIENTS, statuses: tuple[int, ...] = (200,)) -> Load:
+    return Load(way.url, rate=RATE, clients=clients, seconds=600, keep_alive=keep_alive, statuses=statuses)
+
+
+@contextlib.contextmanager
+def watched(
+    way: Way, kind: Kind, kept: int, statuses: tuple[int, ...] = (200,)
+) -> Iterator[tuple[Traffic, Traffic, watch.Watch[Pod]]]:
+    """A calm moment before a command: the clients, so many of them with kept connections, and a watch of the pods."""
+    label = f"{way.namespace}-{kind.name.lower()}"
+    every = load(way, keep_alive=False, statuses=statuses)
+    keeping = load(way, keep_alive=True, clients=kept, statuses=statuses)
+    pods = watch.pods(KubeConfig.from_file(layout.kubeconfig()), way.namespace, "web", by=watch.tag)
+    with running(every, f"{label}-new") as new, running(keeping, f"{label}-kept") as old, pods:
+        time.sleep(CALM)
+        yield new, old, pods
 
 
 def await_leaving(kept: Traffic, old: str, patience: float) -> None:
@@ -88,11 +131,11 @@ def await_leaving(kept: Traffic, old: str, patience: float) -> None:
         time.sleep(0.5)
 
 
-def _await_answer(way: Way, version: str) -> None:
-    """Wait until an app that was just made answers with its first version, and only with that."""
+def await_answer(way: Way, version: str, statuses: tuple[int, ...] = (200,)) -> None:
+    """Wait until an app answers with a version, and only with that."""
     deadline = time.monotonic() + SETTLED
     while time.monotonic() < deadline:
-        with running(Load(way.url, seconds=1), f"{way.namespace}-ready") as traffic:
+        with running(Load(way.url, seconds=1, statuses=statuses), f"{way.namespace}-ready") as traffic:
             answers = traffic.wait()
         if set(answers.versions) == {version} and not answers.lost:
             return

@@ -30,13 +30,15 @@ class Seen:
     """What a group of clients saw of one switch.
 
     `last` is when the last answer of the old version had been read, in seconds after the command began; None: it still
-    answered when the clients stopped. `overlap` is for how many seconds both versions answered.
+    answered when the clients stopped. `overlap` is for how many seconds both versions answered, `old` how many requests
+    the old one answered that started after the command.
     """
 
     requests: int
     errors: dict[str, int]
     last: float | None
     overlap: float
+    old: int
 
     @classmethod
     def of(cls, answers: Answers, old: str, begin: float, end: float) -> Self:
@@ -45,7 +47,8 @@ class Seen:
         after = max(0.0, last.end - begin) if last else 0.0
         stayed = last is not None and last.start > end - GONE
         overlap = max((switch.overlap for switch in answers.switches()), default=0.0)
-        return cls(len(answers), dict(answers.errors), None if stayed else after, overlap)
+        answered = answers.between(begin).versions[old]
+        return cls(len(answers), dict(answers.errors), None if stayed else after, overlap, answered)
 
     def __str__(self) -> str:
         last = "not gone" if self.last is None else f"{self.last:.2f} s"
@@ -75,15 +78,17 @@ Row = tuple[str, Callable[[Sequence[S]], str]]
 
 
 def table(switches: Sequence[S], rows: Callable[[Kind], Iterable[Row[S]]]) -> str:
-    """All figures, a column per way, in Markdown, with the `rows` of each kind."""
+    """All figures, a column per way, in Markdown, with the `rows` of each kind; not every way has every kind."""
     ways = list(dict.fromkeys(switch.way for switch in switches))
     lines = [f"| | {' | '.join(ways)} |", f"|---|{'--:|' * len(ways)}"]
     for kind in Kind:
         columns = [[each for each in switches if each.way == way and each.kind is kind] for way in ways]
-        if not all(columns):
+        if not any(columns):
             continue
-        lines.append(f"| **{kind.capitalize()}, {len(columns[0])} of each**{' |' * (len(ways) + 1)}")
-        lines += [f"| {what} | {' | '.join(map(figure, columns))} |" for what, figure in rows(kind)]
+        lines.append(f"| **{kind.capitalize()}, {max(map(len, columns))} of each**{' |' * (len(ways) + 1)}")
+        for what, figure in rows(kind):
+            cells = [figure(column) if column else "-" for column in columns]
+            lines.append(f"| {what} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 

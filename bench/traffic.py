@@ -13,6 +13,7 @@ import asyncio
 import contextlib
 import errno
 import itertools
+import os
 import re
 import signal
 import socket
@@ -54,6 +55,7 @@ class Load:
     `rate` is the requests per second of all clients together, kept whatever the answers take (open loop) as long as a
     client is free; None sends each client's next request as soon as it has its answer (closed loop).
     `answer` is a regular expression whose first group is the version in a body; `timeout` is for a whole request;
+    `statuses` are those of an answer, any other is a loss.
     `headers` go with each request, a `Host` instead of the usual one.
 
     Raises LoadError for what this client does not send.
@@ -67,6 +69,7 @@ class Load:
     keep_alive: bool = False
     timeout: float = 3
     answer: str = PODINFO_VERSION
+    statuses: tuple[int, ...] = (200,)
     headers: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -106,8 +109,9 @@ class Load:
         rate = ["--closed-loop"] if self.rate is None else [f"--rate={self.rate}"]
         keep_alive = ["--keep-alive"] if self.keep_alive else []
         bounds = [f"--{name}={getattr(self, name)}" for name in ("clients", "seconds", "count", "timeout", "answer")]
+        statuses = [f"--status={status}" for status in self.statuses]
         headers = [f"--header={name}: {value}" for name, value in self.headers.items()]
-        return [self.url, *rate, *keep_alive, *bounds, *headers]
+        return [self.url, *rate, *keep_alive, *bounds, *statuses, *headers]
 
     def dues(self, begin: float) -> Iterator[float]:
         """The times at which requests are due, on the clock of `begin`; without a rate all are due at once."""
@@ -194,7 +198,7 @@ class _Client:
             elif isinstance(event, h11.Data):
                 body += event.data
             elif isinstance(event, h11.EndOfMessage):
-                if status != 200:
+                if status not in self._load.statuses:
                     raise _Lost(f"http {status}")
                 return bytes(body)
 
@@ -333,10 +337,15 @@ def running(load: Load, name: str = "traffic") -> Traffic:
     """Send a load in the background.
 
     Used as `with running(Load(url)) as traffic: …`, and then `traffic.stop()` for the answers.
-    The raw record stays as `build/traffic/<time>-<name>-<number>.jsonl`.
+    The raw record stays as `build/traffic/<time>-<name>-<process>-<number>.jsonl`.
     """
+    return Traffic(load, _record(name))
+
+
+def _record(name: str) -> Path:
+    """A file that no other run has, be it in this process or in another one that begins in the same second."""
     moment = time.strftime("%Y%m%d-%H%M%S")
-    return Traffic(load, RECORDS / f"{moment}-{name}-{next(_numbers)}.jsonl")
+    return RECORDS / f"{moment}-{name}-{os.getpid()}-{next(_numbers)}.jsonl"
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -351,6 +360,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--keep-alive", action="store_true", help="one connection per client, not per request")
     parser.add_argument("--timeout", type=float, default=standard.timeout, help="seconds (default %(default)s)")
     parser.add_argument("--answer", default=standard.answer, help="expression with a group around the version")
+    parser.add_argument("--status", action="append", type=int, help="one of an answer (default 200); others are losses")
     parser.add_argument("--header", action="append", default=[], type=_header, help="`Name: value`, sent each time")
     parser.add_argument("--until-eof", action="store_true", help="end when standard input does, too")
     parser.add_argument("--record", type=Path, help="raw record, one request per line (default under build/traffic/)")
@@ -393,11 +403,12 @@ def main() -> None:
             keep_alive=options.keep_alive,
             timeout=options.timeout,
             answer=options.answer,
+            statuses=tuple(options.status or Load.statuses),
             headers=dict(options.header),
         )
     except LoadError as error:
         parser.error(str(error))
-    record: Path = options.record or RECORDS / f"{time.strftime('%Y%m%d-%H%M%S')}.jsonl"
+    record: Path = options.record or _record("traffic")
     record.parent.mkdir(parents=True, exist_ok=True)
     with record.open("wb") as file:
         asyncio.run(_send_to(load, file, until_eof=options.until_eof))

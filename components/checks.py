@@ -9,14 +9,14 @@ What a check must remember of a color is in memory.py.
 from __future__ import annotations
 
 import asyncio
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
-from components import guards, traffic
+from components import conditions, guards, traffic
 from components.color import Color, Role
+from components.conditions import Gating
 from components.errors import HALFWAY, UNMOVED, GateFailedError, GateInconclusiveError, MigrationError
 from components.gates import gate
 from components.gates.findings import Outcome
@@ -82,8 +82,7 @@ class Checks:
         live = await traffic.live_color(self.cluster, self.plan)
         serving = [color for color in self.plan.colors.values() if color.role is not Role.IDLE]
         await asyncio.gather(*(self._ready_to_serve(color, live) for color in serving), self._baseline_ready())
-        moves = not self.plan.splits_by_pods and live not in {None, self.plan.active.color}
-        if moves or await traffic.is_taken_over(self.cluster, self.plan, live):
+        if conditions.moves_at_once(self.plan, live) or await traffic.is_taken_over(self.cluster, self.plan, live):
             await self._pass_gate(self.plan.active)
         if self.plan.routes and live is not None:  # what config alone says is made again without a gate
             await self._may_take(self.plan.other)
@@ -130,10 +129,10 @@ class Checks:
         if other.role is not Role.IDLE:
             return
         await self._size(other, other.replicas)
-        if await self._has_served(other):
-            await self._warn_if_ill(other)
-        else:
+        if not await self._has_served(other):
             await self._wait(other)
+        elif other.replicas:
+            await self._warn_if_ill(other)
         if self.plan.splits_by_pods:
             await traffic.see_left(self.cluster, self.plan)
 
@@ -183,33 +182,30 @@ class Checks:
         deployment = await self.cluster.deployment(canary.name)
         present = size_of(deployment) or 0
         same = notes_on(deployment).get(SOURCE) == canary.source
-        if not same or present >= await self._needed(canary, live):
+        if not same or present >= await traffic.needed(self.cluster, self.plan, canary, live):
             return
         if present:
             await self._pass_gate(canary)
-        elif self.plan.gate and not await self._has_served(canary):
-            guards.refuse_failed(self.plan, canary, self._template(canary), Memory.of(deployment).verdict)
+        else:
+            guards.refuse_failed(self.plan, canary, self._template(canary), await self._memories())
 
     async def _may_take(self, canary: ColorPlan) -> None:
         """Judge a canary before a route gives it a share, or more than it has, or when it or the gate has changed."""
+        weight = await traffic.routed_weight(self.cluster, self.plan, canary.color)
         verdict = (await self._memory(canary)).verdict
-        passed = verdict if verdict and verdict.passed else None
-        judged = passed and (passed.template, passed.gate) == (self._template(canary), self.plan.gate_hash)
-        present = await traffic.routed_weight(self.cluster, self.plan, canary.color)
-        if self.plan.weight > (present if judged else 0):
+        if conditions.takes_more(self.plan, weight, self._template(canary), verdict):
             await self._pass_gate(canary)
 
     async def _pass_gate(self, color: ColorPlan, where: str = UNMOVED) -> None:
         """Judge a color that takes, or is to take, more traffic; what has served before needs no gate."""
-        asked = self.plan.gate
-        if asked is None or await self._has_served(color):
-            return
-        if self.plan.force == color.tag:
+        template, memories = self._template(color), await self._memories()
+        guards.refuse_failed(self.plan, color, template, memories, where)
+        due = conditions.gating(self.plan, color, template, memories)
+        if due is Gating.FORCED:
             self.warn(color.color, f"{color.name} ({color.tag}) goes on without its gate, as `force` says")
+        if self.plan.gate is None or due is not Gating.DUE:
             return
-        template, memory = self._template(color), await self._memory(color)
-        guards.refuse_failed(self.plan, color, template, memory.verdict, where)
-        found = await self._judge(color).judge(asked)
+        found = await self._judge(color).judge(self.plan.gate)
         for finding in found:
             tell = self.note if finding.outcome is Outcome.PASSED else self.warn
             tell(color.color, f"{finding.outcome}: {finding}")
@@ -218,7 +214,7 @@ class Checks:
             raise GateInconclusiveError(self.plan.name, color.color, color.tag, findings=told, where=where)
         now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         verdict = Verdict(template, self.plan.gate_hash, passed=gate.passed(found), at=now, findings=told)
-        await self._remember(color, replace(memory, verdict=verdict))
+        await self._remember(color, replace(memories[color.color], verdict=verdict))
         if not verdict.passed:
             failures = [str(one) for one in found if one.outcome is Outcome.FAILED and not one.dry_run]
             raise GateFailedError(self.plan.name, color.color, color.tag, findings=failures, where=where)
@@ -230,7 +226,7 @@ class Checks:
         """A color that carries the traffic already is only looked at: what ails it must not stop its own cure."""
         is_live = live == color.color
         if not (is_live and color.autoscaler):
-            await self._size(color, await self._needed(color, live))
+            await self._size(color, await traffic.needed(self.cluster, self.plan, color, live))
         if is_live and (await self._memory(color)).served == self._template(color):
             await self._warn_if_ill(color)
         else:
@@ -250,39 +246,15 @@ class Checks:
                 say=lambda text: self.say(None, f"baseline: {text}"),
             )
 
-    async def _needed(self, color: ColorPlan, live: Color | None) -> int:
-        """Return the size a color needs to take its traffic; under an HPA, its share of the pods that take it now.
-
-        Where pods split the traffic, a canary's number is its share. A route's weight leaves an HPA free to give a
-        canary more, and what it has given is not taken from a color that has traffic.
-        """
-        if not color.autoscaler or color.role is Role.IDLE or live is None:
-            return color.replicas
-        other = await traffic.ready_endpoints(self.cluster, self.plan.colors[color.color.other])
-        most: int = color.autoscaler["spec"]["maxReplicas"]
-        if self.plan.splits_by_pods and color.role is Role.CANARY:
-            return min(most, math.ceil(other * color.replicas / self.plan.active.replicas))
-        serves = self.plan.splits_by_pods or await traffic.routed_weight(self.cluster, self.plan, color.color)
-        own = await traffic.ready_endpoints(self.cluster, color) if serves else 0
-        share = 100 if color.role is Role.ACTIVE else self.plan.weight
-        return min(most, max(color.replicas, own, math.ceil((other + own) * share / 100)))
-
     async def _empty(self, color: ColorPlan, served: str | None) -> None:
-        """Let connections to a color's pods end before its pods do.
-
-        A live Service that splits by pods selects them to their end. With a router nobody has a connection to a pod
-        that outlives a request, so that nothing is left to end by ending pods.
-        """
-        if self.plan.splits_by_pods:
-            return
+        """Let connections to a color's pods end before its pods do."""
         size = await self.cluster.size(color.name) or 0
-        recycled = self.plan.recycle and color.replicas > 0 and not self.plan.routes
-        if not (recycled or size > color.replicas or served != self._template(color)):
+        if not conditions.must_drain(self.plan, size, served, self._template(color)):
             return
         # endpoints say what nodes are to do; after an outage they may be long in doing it
         seconds = max(self.plan.drain_seconds, traffic.LATE_SECONDS if self.cluster.was_away else 0)
         await traffic.drain(int(seconds), lambda text: self.say(None, f"{color.color}: {text}"))
-        if recycled:
+        if conditions.is_recycled(self.plan):
             await traffic.recycle(
                 self.cluster,
                 color,
@@ -318,8 +290,10 @@ class Checks:
         return Memory.of(await self.cluster.deployment(color.name))
 
     async def _has_served(self, color: ColorPlan) -> bool:
-        memories = [await self._memory(each) for each in self.plan.colors.values()]
-        return has_served(self._template(color), memories)
+        return has_served(self._template(color), (await self._memories()).values())
+
+    async def _memories(self) -> Mapping[Color, Memory]:
+        return {each.color: await self._memory(each) for each in self.plan.colors.values()}
 
     async def _remember(self, color: ColorPlan, memory: Memory) -> None:
         await self.cluster.remember(color.name, memory.annotations)

@@ -5,7 +5,7 @@ Each sentence begins with the phase that it belongs to, for whoever reads previe
     check: green (6.9.1) must pass its gate before it takes traffic: smoke test version
 
 `prepare` is before pods come, `check` before traffic moves, `move` while it does, `leave` before the old color changes.
-What is told follows the conditions of checks.py; tests hold the one to the other.
+The conditions are those of checks.py; tests hold the one to the other.
 """
 
 from __future__ import annotations
@@ -13,9 +13,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from components import conditions
 from components.color import Color, Role
+from components.conditions import Gating
 from components.gates.settings import Gate
-from components.memory import Memory, has_served
+from components.memory import Memory
 from components.plan import AppPlan, ColorPlan
 
 
@@ -24,8 +26,9 @@ class Present:
     """What there is of an app.
 
     `live` is the color that the last move was to; `taken_over`: whether other pods have the live Service's traffic.
-    `sizes` are the Deployments' replicas and `sources` the hashes of what they were planned from, by color; `weight` is
-    what a route gives the color that is to be the other one, in percent.
+    `sizes` are the Deployments' replicas and `sources` the hashes of what they were planned from, by color; `needed` is
+    the size that the color which is not live needs, where pods split the traffic; `weight` is what a route gives the
+    color that is to be the other one, in percent.
     """
 
     live: Color | None
@@ -33,6 +36,7 @@ class Present:
     memories: Mapping[Color, Memory]
     sizes: Mapping[Color, int]
     sources: Mapping[Color, str | None]
+    needed: int = 0
     weight: int = 0
 
 
@@ -44,72 +48,58 @@ class Forecast:
     present: Present
 
     def __iter__(self) -> Iterator[str]:
-        app, live = self.app, self.present.live
+        app, present, live = self.app, self.present, self.present.live
         active, other = app.active, app.other
         if app.splits_by_pods and live:
             canary = app.colors[live.other]
-            size = self.present.sizes.get(canary.color, 0)
-            if 0 < size < self._needed(canary, live) and self.present.sources.get(canary.color) == canary.source:
-                yield from self._gate("prepare", canary, "before more of its pods come", moves=True)
-        moves = live not in {None, active.color}
-        if self.present.taken_over or (moves and not app.splits_by_pods):
+            size = present.sizes[canary.color]
+            if size < present.needed and present.sources[canary.color] == canary.source:
+                yield from self._more_pods(canary, size)
+        if present.taken_over or conditions.moves_at_once(app, live):
             yield from self._gate("check", active, "before it takes traffic", moves=True)
-        if app.routes and live:
-            grows = app.weight > self.present.weight
-            if grows or (app.weight and not self._passed(other)):
-                yield from self._gate("check", other, f"before it takes {app.weight}% of the traffic", moves=grows)
-        if self._memory(other).live:
+        verdict = present.memories[other.color].verdict
+        if app.routes and live and conditions.takes_more(app, present.weight, other.template_hash, verdict):
+            when = f"before it takes {app.weight}% of the traffic"
+            yield from self._gate("check", other, when, moves=app.weight > present.weight)
+        if present.memories[other.color].live:
             yield from self._leaving(active, other)
+
+    def _more_pods(self, canary: ColorPlan, size: int) -> Iterator[str]:
+        """What a canary's first pods need, and what more of them do."""
+        if size or self._gating(canary) is Gating.FAILED:
+            yield from self._gate("prepare", canary, "before more of its pods come", moves=True)
 
     def _leaving(self, active: ColorPlan, other: ColorPlan) -> Iterator[str]:
         """What comes between traffic's arrival and the old color's end."""
-        app, left = self.app, self._memory(other)
+        app, left = self.app, self.present.memories[other.color]
         if app.splits_by_pods:
-            if not self._memory(active).serves(active.template_hash):
+            if not self.present.memories[active.color].serves(active.template_hash):
                 yield f"move: both colors are full until {other.color} shrinks: about half of the traffic goes to each"
                 yield from self._gate("leave", active, f"before {other.color} shrinks", moves=False)
             return
-        recycled = app.recycle and other.replicas > 0 and not app.routes
-        shrinks = self.present.sizes.get(other.color, 0) > other.replicas
-        if other.role is Role.IDLE and (recycled or shrinks or left.served != other.template_hash):
-            ended = ", then its pods are ended one by one and come back" if recycled else ""
+        size = self.present.sizes[other.color]
+        if other.role is Role.IDLE and conditions.must_drain(app, size, left.served, other.template_hash):
+            ended = ", then its pods are ended one by one and come back" if conditions.is_recycled(app) else ""
             yield f"leave: connections to {other.color} have {app.drain_seconds} s to end{ended}"
 
     def _gate(self, phase: str, color: ColorPlan, when: str, *, moves: bool) -> Iterator[str]:
         """Whether a color is judged; that it is not is told where traffic moves."""
-        gate, who = self.app.gate, f"{color.color} ({color.tag})"
-        verdict = self._memory(color).verdict
-        if gate is None:
-            no_need = f"{who} has no gate: that its pods are ready is all that is asked {when}"
-        elif has_served(color.template_hash, self.present.memories.values()):
-            no_need = f"{who} has carried the live traffic before and needs no gate"
-        elif self.app.force == color.tag:
-            no_need = f"{who} goes on without its gate, as `force` says"
-        elif verdict and not verdict.passed and self._judged(color):
-            yield f"{phase}: {who} is refused: it has failed its gate at {verdict.at}"
-            return
-        else:
-            yield f"{phase}: {who} must pass its gate {when}: {contents(gate)}"
-            return
-        if moves:
-            yield f"{phase}: {no_need}"
+        who, gate = f"{color.color} ({color.tag})", self.app.gate
+        verdict = self.present.memories[color.color].verdict
+        match self._gating(color):
+            case Gating.DUE if gate:
+                yield f"{phase}: {who} must pass its gate {when}: {contents(gate)}"
+            case Gating.FAILED if verdict:
+                yield f"{phase}: {who} is refused: it has failed its gate at {verdict.at}"
+            case Gating.NONE if moves:
+                yield f"{phase}: {who} has no gate: that its pods are ready is all that is asked {when}"
+            case Gating.SERVED if moves:
+                yield f"{phase}: {who} has carried the live traffic before and needs no gate"
+            case Gating.FORCED if moves:
+                yield f"{phase}: {who} goes on without its gate, as `force` says"
 
-    def _needed(self, color: ColorPlan, live: Color) -> int:
-        """The size that a color needs; an autoscaled one that is to be live needs the live one's."""
-        grown = self.present.sizes.get(live, 0) if color.autoscaler and color.role is Role.ACTIVE else 0
-        return max(color.replicas, grown)
-
-    def _passed(self, color: ColorPlan) -> bool:
-        verdict = self._memory(color).verdict
-        return bool(verdict and verdict.passed and self._judged(color))
-
-    def _judged(self, color: ColorPlan) -> bool:
-        """Whether the verdict on a color is of its present template, by the present gate."""
-        verdict = self._memory(color).verdict
-        return verdict is not None and (verdict.template, verdict.gate) == (color.template_hash, self.app.gate_hash)
-
-    def _memory(self, color: ColorPlan) -> Memory:
-        return self.present.memories.get(color.color, Memory())
+    def _gating(self, color: ColorPlan) -> Gating:
+        return conditions.gating(self.app, color, color.template_hash, self.present.memories)
 
 
 def contents(gate: Gate) -> str:

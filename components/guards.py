@@ -9,7 +9,8 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from components.color import Role
+from components.color import Color, Role
+from components.conditions import Gating, gating
 from components.errors import (
     UNMOVED,
     CanaryChangedError,
@@ -19,7 +20,7 @@ from components.errors import (
     NotAsItIsError,
     NotOursError,
 )
-from components.memory import Verdict
+from components.memory import Memory
 from components.plan import SOURCE, AppPlan, ColorPlan, Manifest
 
 
@@ -130,15 +131,16 @@ def check_taken_over(app: AppPlan, found: Manifest) -> None:
         raise NotAsItIsError(app.name, changes)
 
 
-def refuse_failed(app: AppPlan, color: ColorPlan, template: str, verdict: Verdict | None, where: str = UNMOVED) -> None:
-    """Refuse to promote what has failed: the same template, by the same gate.
+def refuse_failed(
+    app: AppPlan, color: ColorPlan, template: str, memories: Mapping[Color, Memory], where: str = UNMOVED
+) -> None:
+    """Refuse to give traffic to what has failed, so that it does not begin again.
 
     Raises:
-        GateFailedError: it is so, and `force` does not name the color's tag.
+        GateFailedError: the color's gate has failed this template.
     """
-    if verdict is None or verdict.passed or app.force == color.tag:
-        return
-    if (verdict.template, verdict.gate) == (template, app.gate_hash):
+    verdict = memories[color.color].verdict
+    if verdict and gating(app, color, template, memories) is Gating.FAILED:
         raise GateFailedError(app.name, color.color, color.tag, findings=verdict.findings, at=verdict.at, where=where)
 
 

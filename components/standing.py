@@ -15,7 +15,7 @@ from components.forecast import Forecast, Present
 from components.kube import Cluster, size_of
 from components.memory import Memory, has_served, notes_on
 from components.plan import SOURCE, AppPlan, ColorPlan, StackPlan
-from components.traffic import live_color, routed_weight
+from components.traffic import live_color, needed, routed_weight
 from components.workloads.standing import confront_workload
 
 
@@ -54,25 +54,29 @@ async def confront_app(app: AppPlan, cluster: Cluster) -> AppPlan:
         guards.check_ours(app.live_service, (service.metadata and service.metadata.labels) or {}, cluster.context)
         guards.check_taken_over(app, service.to_dict())
     deployment, other = await asyncio.gather(*(cluster.deployment(color.name) for color in (app.active, app.other)))
-    memory = Memory.of(deployment)
-    memories = [memory, Memory.of(other)]
     active = app.active
-    if live not in {None, active.color} and not has_served(active.template_hash, memories):
-        guards.refuse_failed(app, active, active.template_hash, memory.verdict)
+    known = {active.color: deployment, app.other.color: other}
+    memories = {color: Memory.of(found) for color, found in known.items()}
+    memory = memories[active.color]
+    if live not in {None, active.color}:
+        guards.refuse_failed(app, active, active.template_hash, memories)
     served = memory.served or ""
     same_source = notes_on(deployment).get(SOURCE) == active.source
     if memory.serves(served) and served != active.template_hash and same_source and app.in_place != active.tag:
         active = replace(active, template_hash=served, kept=True)
     app = replace(
-        app, active=await _spared(active, memories, cluster), other=await _spared(app.other, memories, cluster)
+        app,
+        active=await _spared(active, memories.values(), cluster),
+        other=await _spared(app.other, memories.values(), cluster),
     )
-    known = {active.color: deployment, app.other.color: other}
+    growing = app.colors[live.other] if live and app.splits_by_pods else None
     present = Present(
         live=live,
         taken_over=live is None and service is not None,
-        memories={color: Memory.of(found) for color, found in known.items()},
+        memories=memories,
         sizes={color: size_of(found) or 0 for color, found in known.items()},
         sources={color: notes_on(found).get(SOURCE) for color, found in known.items()},
+        needed=await needed(cluster, app, growing, live) if growing else 0,
         weight=await routed_weight(cluster, app, app.other.color) if app.routes else 0,
     )
     return replace(app, foretold=tuple(Forecast(app, present)))

@@ -7,10 +7,11 @@ themselves; `recycle` ends what is left by ending the pods of an idle color one 
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
-from components.color import Color
+from components.color import Color, Role
 from components.errors import NoEndpointsError, NotSeenError, RouteNotTakenError
 from components.kube import Cluster, names
 from components.plan import ACTIVE, SHARE, AppPlan, ColorPlan
@@ -58,6 +59,24 @@ async def is_taken_over(cluster: Cluster, app: AppPlan, live: Color | None) -> b
 async def ready_endpoints(cluster: Cluster, color: ColorPlan) -> int:
     """Return how many ready endpoints the color's own Service has."""
     return sum(endpoint.ready for endpoint in await cluster.endpoints(color.name))
+
+
+async def needed(cluster: Cluster, app: AppPlan, color: ColorPlan, live: Color | None) -> int:
+    """Return the size a color needs to take its traffic; under an HPA, its share of the pods that take it now.
+
+    Where pods split the traffic, a canary's number is its share. A route's weight leaves an HPA free to give a canary
+    more, and what it has given is not taken from a color that has traffic.
+    """
+    if not color.autoscaler or color.role is Role.IDLE or live is None:
+        return color.replicas
+    other = await ready_endpoints(cluster, app.colors[color.color.other])
+    most: int = color.autoscaler["spec"]["maxReplicas"]
+    if app.splits_by_pods and color.role is Role.CANARY:
+        return min(most, math.ceil(other * color.replicas / app.active.replicas))
+    serves = app.splits_by_pods or await routed_weight(cluster, app, color.color)
+    own = await ready_endpoints(cluster, color) if serves else 0
+    share = 100 if color.role is Role.ACTIVE else app.weight
+    return min(most, max(color.replicas, own, math.ceil((other + own) * share / 100)))
 
 
 async def await_endpoints(cluster: Cluster, app: AppPlan, color: ColorPlan, wanted: int) -> None:

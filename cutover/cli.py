@@ -1,29 +1,31 @@
 """The command line: one command for each verb, and an exit code for each way in which one can end.
 
-What only some verbs need is loaded by them: `status` should be there at once.
+What only some verbs need is loaded by them, and most of it while the engine reads: `status` should be there at once.
 """
 
 from __future__ import annotations
 
-import asyncio
 import itertools
 import os
 import signal
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
-import msgspec
-from rich.console import Console, RenderableType
-from rich.markup import escape
 
 from cutover.engine import Engine
 from cutover.errors import DriverError, Exit, RefusedError, StoppedError
 
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+
+Answer = TypeVar("Answer")
 PROMOTION_WATCH_SECONDS = 30.0
 
 
@@ -31,11 +33,17 @@ class Context:
     """What the options before the verb say; what is asked for goes to stdout, what goes on meanwhile to stderr."""
 
     def __init__(self, folder: Path, stack: str | None, *, as_json: bool, yes: bool) -> None:
-        self.out = Console(highlight=False)
-        self.err = Console(stderr=True, highlight=False)
         self.as_json = as_json
         self._yes = yes
         self.engine = Engine(folder, stack, self.say)
+
+    @cached_property
+    def out(self) -> Console:
+        return _console()
+
+    @cached_property
+    def err(self) -> Console:
+        return _console(stderr=True)
 
     def say(self, text: str) -> None:
         self.err.print(text, markup=False, soft_wrap=True)
@@ -43,6 +51,8 @@ class Context:
     def show(self, value: Any, picture: RenderableType) -> None:
         """Print an answer: as JSON where that was asked for."""
         if self.as_json:
+            import msgspec
+
             click.echo(msgspec.json.format(msgspec.json.encode(value)))
         else:
             self.out.print(picture, soft_wrap=isinstance(picture, str))
@@ -58,12 +68,13 @@ class Context:
     @contextmanager
     def driver(self, *, commit: bool = False) -> Iterator[Any]:
         """The driver, with all that is told of its releases: notifications while they go on, a report at the end."""
-        from cutover.driver import Driver
-        from cutover.journal import Journal
-        from cutover.notify import Notifier
+        with meanwhile(lambda: self.engine.stack) as stack:
+            from cutover.driver import Driver
+            from cutover.journal import Journal
+            from cutover.notify import Notifier
 
         with Notifier(os.environ, self.say) as notifier:
-            journal = Journal(self.engine.folder, self.engine.stack, notifier)
+            journal = Journal(self.engine.folder, stack.result(), notifier)
             before = journal.size
             try:
                 yield Driver(self.engine, journal, self.say, self.agree, commit=commit)
@@ -84,6 +95,19 @@ class Context:
             self.say(f"warning: the report could not be written: {error}")
         else:
             self.say(f"Report: {page}, and for a pull request {summary}")
+
+
+@contextmanager
+def meanwhile(ask: Callable[[], Answer]) -> Iterator[Future[Answer]]:
+    """Ask the engine, which takes a process, while the block loads what is to be done with the answer."""
+    with ThreadPoolExecutor(1) as thread:
+        yield thread.submit(ask)
+
+
+def _console(*, stderr: bool = False) -> Console:
+    from rich.console import Console
+
+    return Console(stderr=stderr, highlight=False)
 
 
 def _now() -> datetime:
@@ -144,24 +168,32 @@ def cutover(context: click.Context, stack: str | None, folder: Path, *, as_json:
 @pass_context
 def status(context: Context, *, watch: bool) -> None:
     """Show where every app stands in the cluster: colors, tags, pods, shares, gates, events."""
-    from cutover import status as statuses
-    from cutover import view
-
-    look = statuses.Lookout(context.engine)
     if watch:
-        view.watch(look, context.out)
-    else:
-        found = asyncio.run(look())
-        context.show(found, view.render(found))
+        from cutover import view
+        from cutover.status import Lookout
+
+        view.watch(Lookout(context.engine), context.out)
+        return
+    with meanwhile(context.engine.config) as config:
+        import asyncio
+
+        from cutover import status as statuses
+        from cutover import view
+        from cutover.desk import Desk
+
+    desk = Desk(context.engine, config.result())
+    found = asyncio.run(statuses.read(desk.plan, desk.cluster.within(statuses.SECONDS), desk.settings.release))
+    context.show(found, view.render(found))
 
 
 @cutover.command(epilog=_epilog("plan", "--json plan"))
 @pass_context
 def plan(context: Context) -> None:
     """Say in release words what the next `up` means, from the engine's preview."""
-    from cutover import plan as plans
+    with meanwhile(context.engine.preview) as preview:
+        from cutover import plan as plans
 
-    found = plans.read(context.engine.preview())
+    found = plans.read(preview.result())
     context.show(found, plans.render(found))
 
 
@@ -294,11 +326,12 @@ def free(context: Context, app: str, *, commit: bool) -> Exit:
 @pass_context
 def history(context: Context) -> None:
     """List what has been released: when, who, which versions, how long, with which verdicts."""
-    from cutover import history as histories
-    from cutover.journal import Journal
+    with meanwhile(context.engine.history) as updates:
+        from cutover import history as histories
+        from cutover.journal import Journal
 
-    releases = Journal(context.engine.folder, context.engine.stack).releases
-    found = histories.read(context.engine.history(), context.engine.project, releases)
+        releases = Journal(context.engine.folder, context.engine.stack).releases
+    found = histories.read(updates.result(), context.engine.project, releases)
     context.show(found, histories.render(found))
 
 
@@ -308,11 +341,16 @@ def history(context: Context) -> None:
 @pass_context
 def watch(context: Context, seconds: float, app: str) -> Exit:
     """Check what is live, as `promote` does after it has moved traffic. Changes nothing and holds no lock."""
-    from cutover import watch as watches
-    from cutover.desk import Desk
-    from cutover.position import Scope
+    with meanwhile(context.engine.config) as config:
+        import asyncio
 
-    desk = Desk.of(context.engine)
+        from rich.markup import escape
+
+        from cutover import watch as watches
+        from cutover.desk import Desk
+        from cutover.position import Scope
+
+    desk = Desk(context.engine, config.result())
     scope = Scope(desk.settings, desk.keys, app)
     plans = [each for each in desk.plan.apps if each.name in scope.apps]
     found = asyncio.run(watches.watch(plans, scope.where.active, desk.cluster, seconds, context.say))
@@ -326,11 +364,12 @@ def watch(context: Context, seconds: float, app: str) -> Exit:
 @pass_context
 def report(context: Context, release: str | None, *, markdown: bool) -> None:
     """Report on a release (named by when it began; default the last): an HTML page, and Markdown for a pull request."""
-    from cutover.journal import Journal
-    from cutover.report import pages
-    from cutover.report.story import Story
+    with meanwhile(lambda: context.engine.stack) as stack:
+        from cutover.journal import Journal
+        from cutover.report import pages
+        from cutover.report.story import Story
 
-    journal = Journal(context.engine.folder, context.engine.stack)
+    journal = Journal(context.engine.folder, stack.result())
     releases = journal.releases
     events = releases.get(release or next(reversed(releases), ""))
     if not events:
@@ -371,7 +410,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     except (click.Abort, KeyboardInterrupt):
         sys.exit(Exit.INTERRUPTED)
     except DriverError as error:
-        console = Console(stderr=True, highlight=False)
+        console = _console(stderr=True)
         console.print("stopped:" if isinstance(error, StoppedError) else "[bold red]error:[/]", end=" ")
         console.print(str(error), markup=False, soft_wrap=True)
         sys.exit(error.exit)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -34,11 +33,7 @@ class Desk:
 
     @classmethod
     def of(cls, engine: Engine) -> Desk:
-        with ThreadPoolExecutor(1) as thread:  # each is a process of half a second
-            named = thread.submit(lambda: engine.stack)
-            everything = engine.config()
-            named.result()
-        return cls(engine, everything)
+        return cls(engine, engine.config())
 
     @cached_property
     def keys(self) -> dict[str, Any]:
@@ -52,7 +47,7 @@ class Desk:
         """Where secrets stand in `keys`; only the file tells."""
         config = (yaml.safe_load(self.engine.file.read_text(encoding="utf-8")) or {}).get("config") or {}
         prefix = f"{self.engine.project}:"
-        found = {key.removeprefix(prefix): value for key, value in config.items() if key.startswith(prefix)}
+        found = {key.removeprefix(prefix): value for key, value in config.items()}
         return frozenset(_secure(found, ()))
 
     @cached_property

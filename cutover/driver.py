@@ -139,6 +139,7 @@ class Driver:
                     _refuse_unserved(desk, name, where.active.other)
             to = where.active if where.canary_replicas or where.canary_weight else where.active.other
             release = self._release("undo", to, (Step(),), app=app)
+            self._write(release, desk)
             return self._run(release, desk)
 
     def undo_to(self, steps: int, app: str = "") -> Exit:
@@ -155,7 +156,9 @@ class Driver:
                 self._edit(scope.other_color(tag, then.overlays))
                 self._up(f"cutover undo: stage {tag}")
                 desk = Desk.of(self._engine)
-            return self._run(self._release("undo", where.active.other, (Step(),), app=app), desk)
+            release = self._release("undo", where.active.other, (Step(),), app=app)
+            self._write(release, desk)
+            return self._run(release, desk)
 
     def resume(self) -> Exit:
         """Go on with the release under way, be it paused or left by a driver that has died."""
@@ -167,6 +170,7 @@ class Driver:
                 self._back(release, "it was on its way back")
             if release.state is State.PAUSED:
                 release = release.next()
+            self._write(release, desk)
             return self._run(release, desk)
 
     def pause(self) -> Exit:
@@ -221,7 +225,10 @@ class Driver:
         return Release(verb, to, steps, began=_now(), by=_who(), **more)
 
     def _run(self, release: Release, desk: Desk, before: Mapping[str, Any] | None = None) -> Exit:
-        """Go from step to step until the release is done, paused, or back; `before` is what undoes its first write."""
+        """Go on from the step that is written, until the release is done, paused, or back.
+
+        `before` is what undoes the first step's write.
+        """
         if not any(self._journal.events(release.began)):
             self._tell(Kind.BEGAN, release, f"{release.verb} of {release.to} by {release.by}")
         try:
@@ -236,6 +243,7 @@ class Driver:
                 if stays:
                     return self._paused(release)
                 release = release.next()
+                self._write(release, desk)
         except StepFailedError as error:
             self._back(release, str(error))
         except WishedBackError:
@@ -255,10 +263,9 @@ class Driver:
         )
 
     def _move(self, release: Release, desk: Desk) -> None:
-        """Put the stack at the release's step. Raises StepFailedError."""
+        """Put the stack at the step that is written. Raises StepFailedError."""
         self._tell(Kind.MOVING, release, f"{release.to} takes {release.step.told}")
         since, begin = _now(), time.monotonic()
-        self._write(release, desk)
         try:
             self._up(f"cutover {release.verb}: {release.to} takes {release.step.told}")
         except UpFailedError as error:
@@ -376,31 +383,40 @@ class Driver:
         return desk
 
     def _under_way(self) -> tuple[Desk, Release]:
-        """Read the stack and its release, be it that only the last `up`, from another machine, tells of it."""
+        """Read the stack and its release, be it that only the last `up`, from another machine, tells how far it is."""
         desk = Desk.of(self._engine)
-        if not desk.settings.release:
-            self._adopt(desk)
+        if self._adopt(desk):
             desk = Desk.of(self._engine)
         release = Release.of_note(desk.settings.release)
         if release is None:
             raise RefusedError("No release is under way. `cutover undo` takes back the last one.")
         return desk, release
 
-    def _adopt(self, desk: Desk) -> None:
-        """Take over the position and the release of the last `up`, where the configuration here knows nothing of it.
+    def _adopt(self, desk: Desk) -> bool:
+        """Take over the position and the release of the last `up`, where it was further than the configuration here.
 
-        A release that has ended has left the configuration at the position of its last `up`; one that has not is only
-        known to the machine that it was begun on, unless its configuration was committed.
+        A release that has ended has left the configuration at the position of its last `up`; how far one is that has
+        not, is only known to the machine that drove it, unless its configuration was committed.
         """
-        last = Desk(self._engine, config_of(next(iter(self._engine.history(1)), {})))
-        note = last.keys.get(KEY) or {}
-        app = str(note.get("app", ""))
-        paths = [(*(("apps", app) if app else ()), key) for key in POSITION_KEYS]
+        update = next(iter(self._engine.history(1)), {})
+        last = Desk(self._engine, config_of(update))
+        here, there = Release.of_note(desk.settings.release), Release.of_note(last.keys.get(KEY) or {})
+        if there is None:
+            return False
+        paths = [(*(("apps", there.app) if there.app else ()), key) for key in POSITION_KEYS]
         values = {path: value for path in paths if (value := _at(last.keys, path)) is not None}
-        if note and any(_at(desk.keys, path) != value for path, value in values.items()):
-            self._say("The last `up` knows of a release that the configuration here does not; going on from there.")
+        if here is None:
+            is_behind = any(_at(desk.keys, path) != value for path, value in values.items())
+        else:
+            is_behind = here.began == there.began and here.progress < there.progress
+        if is_behind:
+            self._say("The last `up` was further with a release than the configuration here; going on from there.")
+            is_done = there.state is State.MOVING and update.get("result") == "succeeded"
+            if is_done and there.pause is None and not there.is_last:
+                there = there.now(State.PAUSED)  # a job's step
             leaves = {written(leaf): value for path in values for leaf, value in leaves_of(values[path], path)}
-            self._engine.change({**leaves, **{f"{KEY}.{name}": value for name, value in note.items()}})
+            self._engine.change({**leaves, **there.note()})
+        return is_behind
 
     def _write(self, release: Release, desk: Desk) -> dict[str, Any]:
         """Write a release's note and position at once; return what was there before (None: nothing)."""
@@ -496,7 +512,8 @@ class Driver:
 
     def _tell(self, kind: Kind, release: Release, text: str, **more: Any) -> None:
         self._say(text[:1].upper() + text[1:])
-        standing = self._standing(release.app) if kind in _STANDS else {}
+        is_first = not any(self._journal.events(release.began))
+        standing = self._standing(release.app) if kind in _STANDS or is_first else {}
         self._journal.tell(
             Event(
                 at=_now(),
@@ -509,7 +526,7 @@ class Driver:
                 step=release.at + 1,
                 steps=len(release.steps),
                 standing=standing,
-                note=_plain(release) if kind is Kind.BEGAN else {},
+                note=_plain(release) if is_first else {},
                 **more,
             )
         )

@@ -13,6 +13,7 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Callable, Collection, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -58,8 +59,14 @@ class Engine:
 
     @cached_property
     def stack(self) -> str:
-        """The stack's name; whatever is selected later, it stays this one."""
-        return self._stack or self._read("stack", "--show-name").strip()
+        """The stack's name, without an organization; whatever is selected later, it stays this one."""
+        return (self._stack or self._read("stack", "--show-name").strip()).rpartition("/")[2]
+
+    @property
+    def _named(self) -> tuple[str, ...]:
+        """How a command is told the stack; one that is still to be asked for is the selected one."""
+        name = self._stack or vars(self).get("stack")
+        return ("--stack", name) if name else ()
 
     @property
     def file(self) -> Path:
@@ -67,29 +74,35 @@ class Engine:
         return self.folder / f"Pulumi.{self.stack}.yaml"
 
     def config(self) -> dict[str, Any]:
-        """Return the whole configuration by full key (`cutover:apps`), decoded, secrets in plain."""
-        found = json.loads(self._read("config", "--json", "--show-secrets"))
+        """Return the whole configuration by full key (`cutover:apps`), decoded, secrets in plain.
+
+        Which stack that is, nearly every reader asks next; each is a process, and so both are asked at once.
+        """
+        with ThreadPoolExecutor(1) as thread:
+            named = thread.submit(lambda: self.stack)
+            found = json.loads(self._read("config", "--json", "--show-secrets"))
+            named.result()
         return {key: value.get("objectValue", value.get("value")) for key, value in found.items()}
 
     def change(self, values: Mapping[str, Any], remove: Sequence[str] = (), secret: Collection[str] = ()) -> None:
         """Remove keys of the project by path, then write others (`imageTag.green`), all of them in one write.
 
-        Those of `secret` are encrypted, and not shown.
+        Those of `secret` are encrypted, each in a write of its own: no command line may hold it.
         """
         if remove:
             for path in remove:
                 if not path.startswith(OWN):
                     self._show(f"$ pulumi config rm --path {shlex.quote(path)}")
             self._read("config", "rm-all", "--path", *remove)
-        if values:
-            pairs: list[str] = []
-            for path, value in values.items():
-                hidden = path in secret
-                shown = "--secret [secret]" if hidden else shlex.quote(_text(value))
-                if not path.startswith(OWN):
-                    self._show(f"$ pulumi config set {'--path ' if '.' in path else ''}{shlex.quote(path)} {shown}")
-                pairs += ["--secret" if hidden else "--plaintext", f"{path}={_text(value)}"]
-            self._read("config", "set-all", "--path", *pairs)
+        for path, value in values.items():
+            shown = "--secret" if path in secret else shlex.quote(_text(value))
+            if not path.startswith(OWN):
+                self._show(f"$ pulumi config set {'--path ' if '.' in path else ''}{shlex.quote(path)} {shown}")
+        pairs = [f"{path}={_text(value)}" for path, value in values.items() if path not in secret]
+        if pairs:
+            self._read("config", "set-all", "--path", *(word for pair in pairs for word in ("--plaintext", pair)))
+        for path in [path for path in values if path in secret]:
+            self._read("config", "set", "--path", "--secret", path, said=_text(values[path]))
 
     def preview(self) -> dict[str, Any]:
         """Return what `pulumi preview --json` says the next `up` would do.
@@ -97,8 +110,8 @@ class Engine:
         Raises:
             RefusedError: the program refuses it; the text says why.
         """
-        command = ("preview", "--json", "--show-sames", "--non-interactive", "--stack", self.stack)
-        done = self._run(command, PREVIEW_SECONDS)
+        command = ("preview", "--json", "--show-sames", "--non-interactive")
+        done = self._run([*command, *self._named], PREVIEW_SECONDS)
         try:
             found: dict[str, Any] = json.loads(done.stdout)
         except ValueError:
@@ -162,16 +175,15 @@ class Engine:
         """Run a command that changes nothing, and return it however it ended."""
         return self._run(command, QUICK_SECONDS)
 
-    def _read(self, *command: str) -> str:
-        """Run a command that ends at once and return what it printed."""
-        name = self._stack or vars(self).get("stack")
-        done = self.ask(*command, *(("--stack", name) if name else ()))
+    def _read(self, *command: str, said: str = "") -> str:
+        """Run a command that ends at once, saying something to it, and return what it printed."""
+        done = self._run([*command, *self._named], QUICK_SECONDS, said)
         if done.returncode != 0:
             shown = shlex.join(["pulumi", *command])
             raise NotStartedError(f"`{shown}` ended with {done.returncode}: {(done.stderr or done.stdout).strip()}")
         return done.stdout
 
-    def _run(self, command: Sequence[str], seconds: float) -> subprocess.CompletedProcess[str]:
+    def _run(self, command: Sequence[str], seconds: float, said: str = "") -> subprocess.CompletedProcess[str]:
         try:
             return subprocess.run(
                 [self._program, *command],
@@ -180,7 +192,7 @@ class Engine:
                 text=True,
                 timeout=seconds,
                 check=False,
-                stdin=subprocess.DEVNULL,
+                input=said,
             )
         except subprocess.TimeoutExpired as error:
             shown = shlex.join(["pulumi", *command])

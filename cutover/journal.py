@@ -17,9 +17,10 @@ import msgspec
 class Kind(StrEnum):
     """What an event tells.
 
-    BEGAN, then for each step MOVING, MOVED and, where there are checks, CHECKED; PAUSED and RESUMED between steps;
-    FAILED when a check or an `up` fails, then BACK when traffic is on the old version again; at the end one of DONE,
-    ROLLED_BACK, STUCK (a person is needed) and INTERRUPTED (the release can be resumed, and then goes on).
+    BEGAN (on a machine that takes over: RESUMED), then for each step MOVING, MOVED and, where there are checks,
+    CHECKED; PAUSED and RESUMED between steps; FAILED when a check or an `up` fails, then BACK when traffic is on the
+    old version again; at the end one of DONE, ROLLED_BACK, STUCK (a person is needed) and INTERRUPTED (the release can
+    be resumed, and then goes on).
     """
 
     BEGAN = "began"
@@ -72,7 +73,8 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True):
 
     `at` is RFC 3339 in UTC with milliseconds; `release` names the release (its beginning, in the same form); `verb` is
     what was typed; `text` is a sentence. `standing` is where each app stands after the event; `seconds` how long that
-    which ended here took; `step` of `steps` counts from 1; `note` is the whole release, where it began.
+    which ended here took; `step` of `steps` counts from 1; `note`, in the first event of a journal, is the whole
+    release.
     """
 
     at: str

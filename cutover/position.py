@@ -101,7 +101,7 @@ class Scope:
 
     def other_color(self, tag: str, overlays: Mapping[str, Mapping[str, Any]]) -> Edit:
         """Make the other color run a tag, with `overlays` by app as what it alone has."""
-        live, other = self.where.active, self.where.active.other
+        other = self.where.active.other
         values: dict[str, Any] = {self.path("imageTag", other): tag}
         gone: list[str] = []
         secret: set[str] = set()
@@ -113,7 +113,9 @@ class Scope:
             # a list is replaced whole: it is taken out before its new items are written
             lists = [path for path in old if path in new and isinstance(old[path], list) and old[path] != new[path]]
             gone += [written(path) for path in [*(path for path in old if path not in new), *lists]]
-            secret |= {written((*at, *path[4:])) for path in self.secrets if path[:4] == (*at[:3], str(live))}
+            # what is secret for the app or for either color stays so, whichever color it is written for
+            own = [path[2:] for path in self.secrets if path[:2] == at[:2]]
+            secret |= {written((*at, *(path[2:] if path[0] == "colors" else path))) for path in own}
         return Edit(values, gone, frozenset(secret & values.keys()))
 
     def overlay(self, app: str, color: Color) -> dict[str, Any]:

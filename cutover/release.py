@@ -103,6 +103,11 @@ class Release:
             return f"on its way back to {self.old}"
         return f"at step {self.at + 1} of {len(self.steps)} ({self.to}: {self.step.told})"
 
+    @property
+    def progress(self) -> tuple[bool, int]:
+        """How far it is, to be compared; whatever is on its way back is further than what goes on."""
+        return self.state is State.BACK, self.at
+
     def next(self) -> Release:
         return replace(self, at=self.at + 1, state=State.MOVING)
 

@@ -15,12 +15,12 @@ from engine.executor import Executor
 from engine.goal import Goal
 from engine.hooks import HookArgs, Hooks
 from engine.journal import Journal
-from engine.planner import Planner, Target
+from engine.planner import Planner
 from engine.provider import ProviderError
 from engine.providers import Providers
 from engine.state import Resource
 from engine.steps import Op, Step
-from engine.urn import PROVIDER_PREFIX, ROOT_STACK_TYPE, Urn, is_provider, package
+from engine.urn import PROVIDER_PREFIX, ROOT_STACK_TYPE, Target, Urn, is_provider, package
 from engine.values import Properties
 
 

@@ -14,8 +14,8 @@ from engine.display import Action, Display, Row, Severity
 from engine.state import Codec, Resource
 from engine.steps import Op, Step
 from engine.urn import Urn
-from engine.values import Secret, Unknown, Value
-from engine.wire import SECRET, SIGNATURE, UNKNOWN_TEXT
+from engine.values import SECRET, SIGNATURE, Secret, Unknown, Value
+from engine.wire import UNKNOWN_TEXT
 
 
 class _Blind(Codec):

@@ -19,10 +19,9 @@ from engine.display import Severity
 from engine.errors import EngineError, StepError, UnsupportedError
 from engine.goal import read_goal, read_source, refuse_unsupported
 from engine.hooks import CHANNEL_OPTIONS
-from engine.planner import Target
 from engine.providers import UNKNOWN_ID
 from engine.state import Resource
-from engine.urn import Urn
+from engine.urn import Target, Urn
 from engine.values import UNKNOWN
 from engine.version import VERSION
 

@@ -7,7 +7,7 @@ lock.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from engine import paths
 from engine.display import Display, Severity
@@ -17,20 +17,8 @@ from engine.provider import CheckFailure, Diff, DiffKind, PropertyDiff
 from engine.providers import Providers, config_of, diff_inputs
 from engine.state import Resource
 from engine.steps import Op, Step
-from engine.urn import ROOT_STACK_TYPE, Urn, is_provider, package
+from engine.urn import Target, Urn, is_provider, package
 from engine.values import UNKNOWN, Properties, Secret, contains, reveal
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """The stack that a deployment works on."""
-
-    stack: str
-    project: str
-
-    @property
-    def root(self) -> Urn:
-        return Urn.of(self.stack, self.project, "", ROOT_STACK_TYPE, f"{self.project}-{self.stack}")
 
 
 class Planner:

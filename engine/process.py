@@ -13,8 +13,8 @@ from typing import IO
 
 from engine.backend import ORGANIZATION
 from engine.config import Setting
-from engine.planner import Target
 from engine.project import Project
+from engine.urn import Target
 
 _PATIENCE = 5.0
 """Seconds that an interrupted program has to end."""

@@ -12,9 +12,9 @@ from typing import Any
 from engine import git
 from engine.config import Setting, StackConfig
 from engine.passphrase import Crypter
-from engine.planner import Target
 from engine.project import Workspace
 from engine.state import Codec, Snapshot, salt_of
+from engine.urn import Target
 from engine.values import Properties, Secret
 from engine.version import VERSION
 

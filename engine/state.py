@@ -17,8 +17,7 @@ from typing import Any, Final
 from engine.errors import StateError, UnsupportedError
 from engine.passphrase import Crypter
 from engine.urn import Urn, is_provider, split_reference
-from engine.values import Properties, Secret, Unknown, Value, reveal
-from engine.wire import SECRET, SIGNATURE
+from engine.values import SECRET, SIGNATURE, Properties, Secret, Unknown, Value, reveal
 
 _FEATURES: Final = {
     "resourceHooks": "hooks",

@@ -6,6 +6,7 @@ own; the root stack adds nothing.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
 ROOT_STACK_TYPE: Final = "pulumi:pulumi:Stack"
@@ -43,6 +44,18 @@ class Urn(str):
     @property
     def name(self) -> str:
         return self.split("::", 3)[3]
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The stack that a deployment works on."""
+
+    stack: str
+    project: str
+
+    @property
+    def root(self) -> Urn:
+        return Urn.of(self.stack, self.project, "", ROOT_STACK_TYPE, f"{self.project}-{self.stack}")
 
 
 def split_reference(reference: str) -> tuple[Urn, str]:

@@ -14,6 +14,10 @@ from typing import Any, Final, TypeAlias, final
 Value: TypeAlias = Any
 Properties: TypeAlias = dict[str, Any]
 
+SIGNATURE: Final = "4dabf18193072939515e22adb298388d"
+"""The key of an object that is no object: its value says what it stands for."""
+SECRET: Final = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105 - a signature
+
 
 @final
 @dataclass(frozen=True, slots=True)

@@ -10,10 +10,8 @@ from typing import Any, Final
 
 from google.protobuf import struct_pb2
 
-from engine.values import UNKNOWN, Properties, Secret, Unknown, Value
+from engine.values import SECRET, SIGNATURE, UNKNOWN, Properties, Secret, Unknown, Value
 
-SIGNATURE: Final = "4dabf18193072939515e22adb298388d"
-SECRET: Final = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105 - a signature
 OUTPUT: Final = "d0e6a833031e9bbcd3f4e8bde6ca49a4"
 UNKNOWN_TEXT: Final = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 

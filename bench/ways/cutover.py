@@ -1,11 +1,15 @@
-"""Cutover: a stack's config is changed, and `up` run; all settings that concern a release are the defaults."""
+"""Cutover: a stack's config is changed, and `up` run, by hand or by the release driver.
+
+All settings that concern a release are the defaults.
+"""
 
 from __future__ import annotations
 
 import json
 import shutil
+import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import yaml
 
@@ -14,6 +18,9 @@ from bench.ways.kubectl import ADVICE, FOLDER, SECONDS, kubectl
 from bench.ways.objects import BLUE, COLORS, GREEN, IMAGE
 from bench.ways.way import BlueGreen, Canary, Way
 from cluster import layout
+
+PAUSED: Final = 5
+"""The exit code of the release driver for a release that waits to be resumed."""
 
 
 class Stack(Way):
@@ -72,8 +79,15 @@ class Stack(Way):
         self._run("up", "--yes", "--skip-preview")
 
     def _run(self, *arguments: str) -> None:
-        variables = {"PULUMI_BACKEND_URL": f"file://{self._folder}", PASSPHRASE: "compare"}
-        read([str(ROOT / "pulumiw"), *arguments], SECONDS, ADVICE, self._folder, variables)
+        self._read(str(ROOT / "pulumiw"), *arguments)
+
+    def _drive(self, *arguments: str, ends: int = 0) -> None:
+        self._read(sys.executable, "-m", "cutover", *arguments, ends=ends)
+
+    def _read(self, *command: str, ends: int = 0) -> None:
+        backend = f"file://{self._folder}"
+        variables = {"PULUMI_BACKEND_URL": backend, PASSPHRASE: "compare", "PYTHONPATH": str(ROOT)}
+        read(command, SECONDS, ADVICE, self._folder, variables=variables, ends=ends)
 
 
 class Cutover(Stack, BlueGreen):
@@ -104,3 +118,27 @@ class CutoverCanary(Stack, Canary):
     def drop(self, version: str) -> None:  # noqa: ARG002  # there is one canary
         self._set("canaryReplicas", "0")
         self._up()
+
+
+class Driven(Cutover):
+    """A BlueGreenApp, by the release driver."""
+
+    def stage(self, version: str) -> None:
+        self._drive("stage", version)
+
+    def promote(self, version: str) -> None:  # noqa: ARG002  # it knows which one is staged
+        self._drive("promote", "--watch", "0")
+
+    def roll_back(self, version: str) -> None:  # noqa: ARG002  # it knows which one was live
+        self._drive("undo")
+
+
+class DrivenCanary(CutoverCanary):
+    """A CanaryApp without a router, by the release driver."""
+
+    def begin(self, version: str) -> None:
+        self._drive("stage", version)
+        self._drive("canary", "1", "--pause", "resume", ends=PAUSED)
+
+    def drop(self, version: str) -> None:  # noqa: ARG002  # there is one canary
+        self._drive("abort")

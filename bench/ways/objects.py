@@ -6,7 +6,9 @@ from typing import Any, Final
 
 IMAGE: Final = "registry.local/podinfo"
 BLUE, GREEN = "6.9.0", "6.9.1"
-COLORS: Final = {BLUE: "blue", GREEN: "green"}
+BAD: Final = "faulty"
+"""The version that nobody wants; see `faulty`."""
+COLORS: Final = {BLUE: "blue", GREEN: "green", BAD: "green"}
 
 
 def namespace(name: str) -> dict[str, Any]:
@@ -19,6 +21,13 @@ def pods(template: dict[str, Any], version: str, labels: dict[str, str]) -> dict
     (container,) = template["spec"]["containers"]
     spec = {**template["spec"], "containers": [{**container, "image": f"{IMAGE}:{version}"}]}
     return {"metadata": {"labels": labels}, "spec": spec}
+
+
+def deployment(name: str, replicas: int, pods: dict[str, Any]) -> dict[str, Any]:
+    """A Deployment of such pods, with the defaults of Kubernetes."""
+    selector = {"matchLabels": pods["metadata"]["labels"]}
+    spec = {"replicas": replicas, "selector": selector, "template": pods}
+    return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name}, "spec": spec}
 
 
 def service(name: str, selector: dict[str, str], port: int | None = None) -> dict[str, Any]:

@@ -26,16 +26,9 @@ class Patch(BlueGreen):
             return {"app": "web", "color": COLORS[version]}
 
         deployments = [
-            {
-                "apiVersion": "apps/v1",
-                "kind": "Deployment",
-                "metadata": {"name": f"web-{COLORS[version]}"},
-                "spec": {
-                    "replicas": self.replicas,
-                    "selector": {"matchLabels": labels(version)},
-                    "template": objects.pods(self.template, version, labels(version)),
-                },
-            }
+            objects.deployment(
+                f"web-{COLORS[version]}", self.replicas, objects.pods(self.template, version, labels(version))
+            )
             for version in (BLUE, GREEN)
         ]
         service = objects.service("web", labels(BLUE), self.port)

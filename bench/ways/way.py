@@ -32,16 +32,23 @@ class Way(ABC):
         kubectl(self.namespace, "delete", "namespace", self.namespace, "--ignore-not-found", "--wait")
 
 
-class BlueGreen(Way):
-    """All traffic moves at once, between two versions that both have all their pods."""
+class Replacement(Way):
+    """A version takes the place of another, for all clients."""
 
     replicas = 3
 
     def stage(self, version: str) -> None:
-        """Have all pods of the version ready, beside the live one's; most have, at all times."""
+        """Be ready for the version's promotion; most are, at all times."""
 
+    @abstractmethod
     def roll_back(self, version: str) -> None:
         """Go back to the version that was live a moment ago."""
+
+
+class BlueGreen(Replacement):
+    """All traffic moves at once, between two versions that both have all their pods."""
+
+    def roll_back(self, version: str) -> None:
         self.promote(version)
 
     def roll_back_later(self, version: str) -> None:

@@ -289,10 +289,10 @@ def _band(stage: Stage, axis: Axis) -> Band:
 
 
 def _marks(story: Story, axis: Axis) -> Iterator[Mark]:
-    for (at, in_gate), together in groupby(story.judged, key=lambda each: (each.at, each.in_gate)):
-        checks = [each.check for each in together]
-        title = "\n".join([f"{'gate' if in_gate else 'watch'} at {figures.clock(at)}", *(each.text for each in checks)])
-        yield Mark(axis.place(at), worst(checks), title)
+    for made in story.rounds:
+        first, checks = made[0], [each.check for each in made]
+        head = f"{'gate' if first.in_gate else 'watch'} at {figures.clock(first.at)}"
+        yield Mark(axis.place(first.at), worst(checks), "\n".join([head, *(each.text for each in checks)]))
 
 
 def plot(story: Story, series: Sequence[Judged], width: float, height: float) -> Plot:

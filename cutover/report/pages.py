@@ -18,7 +18,7 @@ from markupsafe import Markup, escape
 
 from cutover.journal import Kind
 from cutover.report import byhand, chart, figures
-from cutover.report.story import Act, Result, Story
+from cutover.report.story import Act, Result, Story, worst
 
 WIDE, NARROW = 1000.0, 380.0
 """Widths that the timeline is laid out for."""
@@ -92,6 +92,7 @@ def _render(template: str, story: Story, **options: Any) -> str:
         acts=_ACTS,
         signs=defaultdict(lambda: "?", passed="✓", failed="✕", inconclusive="?"),
         Act=Act,
+        worst=worst,
         counts=Counter(each.check.outcome for each in story.judged),
         longest=max((stage.seconds for stage in story.stages), default=1.0),
         reached=max((event.step for event in story.events if event.kind is Kind.MOVED), default=0),

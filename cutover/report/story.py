@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import cached_property
+from itertools import groupby
 
 from cutover.journal import Check, Event, Kind, Standing
 
@@ -294,6 +295,11 @@ class Story:
             if number == 0 or event.checks != self.events[number - 1].checks  # a failure may say again what failed
             for check in event.checks
         ]
+
+    @property
+    def rounds(self) -> list[list[Judged]]:
+        """The checks that were made together, in one gate or one watch."""
+        return [list(round_) for _, round_ in groupby(self.judged, key=lambda each: (each.at, each.in_gate))]
 
     def _lasted(self, number: int) -> float:
         """How long that which ended with an event took: what it says, else the time since the event before."""

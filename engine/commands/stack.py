@@ -45,10 +45,10 @@ def stack(context: click.Context, stack: str | None, *, show_secrets: bool, show
     if context.invoked_subcommand:
         return
     shell: Shell = context.obj
-    session = Session(shell.workspace, stack)
     if show_name:
-        click.echo(session.file.name)
+        click.echo(shell.workspace.stack(stack).name)
         return
+    session = Session(shell.workspace, stack)
     click.echo(f"Current stack is {session.file.name}:")
     snapshot, _ = session.load()
     updated = session.file.updated()

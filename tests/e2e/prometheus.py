@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 
 import yaml
 from lightkube import Client, codecs
-from lightkube.resources.apps_v1 import Deployment
 from lightkube.resources.core_v1 import Service
+
+from tests.e2e.stacks import await_ready
 
 PORT = 9090
 
@@ -24,10 +24,7 @@ def start(
     scrape = {"job_name": app, "scrape_interval": "1s", "static_configs": targets}
     for item in codecs.load_all_yaml(_documents(namespace, image, yaml.safe_dump({"scrape_configs": [scrape]}))):
         api.create(item)
-    give_up = time.monotonic() + seconds
-    while not ((status := api.get(Deployment, "prometheus").status) and status.readyReplicas):
-        assert time.monotonic() < give_up, f"Prometheus is not ready after {seconds} s"
-        time.sleep(0.5)
+    await_ready(api, "prometheus", seconds=seconds)
 
 
 def _address(api: Client, service: str) -> str:

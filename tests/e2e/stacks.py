@@ -9,10 +9,10 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 from lightkube import Client, KubeConfig
@@ -28,6 +28,8 @@ KUBECONFIG = "~/.kube/cutover-embedded.yaml"
 CONTEXT = "cutover-embedded"
 IMAGE = "registry.local/podinfo"
 OLD, NEW, NEXT = "6.9.0", "6.9.1", "6.9.2"
+
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True)
@@ -147,17 +149,36 @@ class Stack:
         return Run(" ".join([*program, *arguments]), ending.returncode, output, time.monotonic() - begin)
 
 
-def await_port(port: int, seconds: float = 10) -> None:
-    """Wait until a port of this machine takes connections."""
+def until(look: Callable[[], Found], hope: str, seconds: float = 60) -> Found:
+    """Look until something is found, and return it; `hope` says what the failure says has not come true."""
     give_up = time.monotonic() + seconds
-    while True:
+    while not (found := look()):
+        assert time.monotonic() < give_up, f"{hope}: not within {seconds} s"
+        time.sleep(0.05)
+    return found
+
+
+def await_port(port: int) -> None:
+    """Wait until a port of this machine takes connections."""
+
+    def takes_connections() -> bool:
         try:
             socket.create_connection(("127.0.0.1", port), timeout=1).close()
         except OSError:
-            assert time.monotonic() < give_up, f"port {port} takes no connection after {seconds} s"
-            time.sleep(0.05)
-        else:
-            return
+            return False
+        return True
+
+    until(takes_connections, f"port {port} takes connections", seconds=10)
+
+
+def await_ready(here: Client, deployment: str, replicas: int = 1, seconds: float = 60) -> None:
+    """Wait until a Deployment has as many ready pods."""
+
+    def ready() -> bool:
+        status = here.get(Deployment, deployment).status
+        return status is not None and status.readyReplicas == replicas
+
+    until(ready, f"{deployment} has {replicas} ready pods", seconds)
 
 
 def ask(namespace: str, service: str, path: str = "/version") -> str:

@@ -4,21 +4,20 @@ what load would do to it is done by writing the scale subresource, as it does.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from lightkube.models.autoscaling_v1 import ScaleSpec
 from lightkube.models.meta_v1 import ObjectMeta
-from lightkube.resources.apps_v1 import Deployment, DeploymentScale
+from lightkube.resources.apps_v1 import DeploymentScale
 from lightkube.resources.autoscaling_v2 import HorizontalPodAutoscaler
 
 from bench import watch
 from bench.traffic import Load, running
 from tests.e2e.conftest import blue_green, canary
 from tests.e2e.sites import Site
-from tests.e2e.stacks import NEW, OLD, Stack, client, kubeconfig, size
+from tests.e2e.stacks import NEW, OLD, Stack, await_ready, client, kubeconfig, size
 
 BOUNDS = {"minReplicas": 2, "maxReplicas": 8}
 
@@ -36,10 +35,7 @@ def scale(stack: Stack, deployment: str, replicas: int) -> None:
         ),
         deployment,
     )
-    give_up = time.monotonic() + 60
-    while not (status := here.get(Deployment, deployment).status) or status.readyReplicas != replicas:
-        assert time.monotonic() < give_up, f"{deployment} has not {replicas} ready pods"
-        time.sleep(0.2)
+    await_ready(here, deployment, replicas)
 
 
 def test_a_rollback_at_peak_never_has_fewer_pods_than_the_peak_needs(stack: Callable[..., Stack], port: int) -> None:

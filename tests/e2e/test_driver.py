@@ -18,7 +18,7 @@ from cutover.journal import Journal
 from tests.e2e.conftest import blue_green, canary
 from tests.e2e.prometheus import start as start_prometheus
 from tests.e2e.sites import Site
-from tests.e2e.stacks import CUTOVER, NEW, OLD, Stack, client
+from tests.e2e.stacks import CUTOVER, NEW, OLD, Stack, client, until
 
 STEPS = "1,3,5,10"
 
@@ -39,13 +39,10 @@ def keys(stack: Stack) -> dict[str, Any]:
     return {key.removeprefix("cutover:"): value for key, value in config.items()}
 
 
-def await_event(stack: Stack, kind: str, seconds: float = 120) -> None:
+def await_event(stack: Stack, kind: str) -> None:
     """Wait until the driver has told of an event of a kind."""
     journal = Journal(stack.folder, stack.namespace)
-    give_up = time.monotonic() + seconds
-    while all(event.kind != kind for event in journal.events()):
-        assert time.monotonic() < give_up, f"nothing has {kind} after {seconds} s"
-        time.sleep(0.05)
+    until(lambda: any(event.kind == kind for event in journal.events()), f"the driver tells of {kind}", seconds=120)
 
 
 def test_stage_promote_and_undo(stack: Callable[..., Stack], port: int) -> None:
@@ -165,10 +162,7 @@ def test_a_driver_that_is_killed_is_resumed(stack: Callable[..., Stack], port: i
     api.up("--skip-preview")
     with traffic(port) as sent:
         driver = api.start("canary", "1,2", program=CUTOVER)
-        give_up = time.monotonic() + 120
-        while (keys(api).get("release") or {}).get("at") != step - 1:
-            assert time.monotonic() < give_up, f"step {step} was not begun"
-            time.sleep(0.05)
+        until(lambda: keys(api).get("release", {}).get("at") == step - 1, f"step {step} begins", seconds=120)
         time.sleep(1.5)  # into the `up`
         os.kill(driver.pid, signal.SIGKILL)
         driver.communicate(timeout=120)

@@ -17,7 +17,7 @@ from components.config import load
 from components.merge import MERGE_KEYS, merged
 from components.plan import Manifest, StackPlan
 from components.planner import plan
-from tests.e2e.stacks import client, remove_namespace
+from tests.e2e.stacks import client, remove_namespace, until
 from tests.unit.configs import web
 from tests.unit.examples import EVERYTHING, EXAMPLES, manifests
 
@@ -160,7 +160,8 @@ def _typed(manifest: Manifest) -> Any:
 
 def _await_service_account(api: Client) -> None:
     """Pods are admitted once the namespace's own account is there."""
-    deadline = time.monotonic() + 15
-    while not any(account.metadata and account.metadata.name == "default" for account in api.list(ServiceAccount)):
-        assert time.monotonic() < deadline, f"namespace {NAMESPACE} has no default service account after 15 s"
-        time.sleep(0.1)
+
+    def there() -> bool:
+        return any(account.metadata and account.metadata.name == "default" for account in api.list(ServiceAccount))
+
+    until(there, f"namespace {NAMESPACE} has its account", seconds=15)

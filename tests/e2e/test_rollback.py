@@ -15,7 +15,7 @@ from lightkube.types import PatchType
 
 from bench.traffic import Load, running
 from tests.e2e.conftest import blue_green
-from tests.e2e.stacks import NEW, OLD, Stack, client
+from tests.e2e.stacks import NEW, OLD, Stack, client, until
 
 UNREACHABLE = {"prometheus": {"url": "http://127.0.0.1:1"}, "metrics": {"errors": {"query": "up", "max": 0}}}
 
@@ -43,10 +43,7 @@ def test_from_a_version_that_crashes_under_way(stack: Callable[..., Stack], port
     dying = {"liveness": {"path": "/status/500", "initialDelaySeconds": 20, "periodSeconds": 1, "failureThreshold": 1}}
     green = {"probes": dying, "terminationGracePeriodSeconds": 1, "preStop": {"sleep": 0}}
     web = promoted(stack({"web": blue_green(port, colors={"green": green})}))
-    give_up = time.monotonic() + 120
-    while restarts(web) < 3:
-        assert time.monotonic() < give_up, "green does not crash"
-        time.sleep(1)
+    until(lambda: restarts(web) >= 3, "green crashes three times", seconds=120)
     roll_back(web)
     with running(Load(f"http://127.0.0.1:{port}/version", seconds=2, count=400), "rolled-back") as traffic:
         answers = traffic.wait()

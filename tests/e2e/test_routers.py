@@ -13,6 +13,7 @@ from typing import Any, cast
 
 import pytest
 import yaml
+from lightkube import Client
 from lightkube.core.resource_registry import resource_registry
 from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.apiextensions_v1 import CustomResourceDefinition
@@ -23,7 +24,7 @@ from cluster import Cluster
 from components.config import load
 from components.plan import Manifest
 from components.planner import plan
-from tests.e2e.stacks import client, remove_namespace
+from tests.e2e.stacks import client, remove_namespace, until
 from tests.unit.configs import GATEWAY, canary, stack
 
 NAMESPACE = "e2e-routers"
@@ -61,10 +62,15 @@ def api(cluster: Cluster) -> Iterator[None]:
     here = client(NAMESPACE)
     here.apply(_virtual_services(), field_manager="cutover-tests", force=True)
     here.apply(Namespace(metadata=ObjectMeta(name=NAMESPACE)), field_manager="cutover-tests")
-    here.wait(CustomResourceDefinition, VIRTUAL_SERVICES, for_conditions=["Established"])
+    until(lambda: "Established" in _conditions(here), f"the API server knows {VIRTUAL_SERVICES}")
     yield
     remove_namespace(NAMESPACE)
     here.delete(CustomResourceDefinition, VIRTUAL_SERVICES)
+
+
+def _conditions(here: Client) -> set[str]:
+    status = here.get(CustomResourceDefinition, VIRTUAL_SERVICES).status
+    return {found.type for found in (status and status.conditions) or [] if found.status == "True"}
 
 
 def _virtual_services() -> CustomResourceDefinition:

@@ -25,7 +25,19 @@ from bench import watch, ways
 from bench.answers import Answers
 from bench.traffic import Load, Traffic, running
 from tests.e2e.conftest import TINY, podinfo
-from tests.e2e.stacks import CONTEXT, IMAGE, KUBECONFIG, NEW, OLD, PROJECT, Stack, await_port, client, kubeconfig
+from tests.e2e.stacks import (
+    CONTEXT,
+    IMAGE,
+    KUBECONFIG,
+    NEW,
+    OLD,
+    PROJECT,
+    Stack,
+    await_port,
+    client,
+    kubeconfig,
+    until,
+)
 
 PAGE = (PROJECT / "docs" / "migration.md").read_text()
 REPLICAS = 3
@@ -168,10 +180,7 @@ def identity(stack: Stack) -> tuple[Any, ...]:
 
 def await_colors_alone(stack: Stack) -> None:
     """Wait until no pod is left but those of blue."""
-    give_up = time.monotonic() + ENDING_SECONDS
-    while left := {name for name in names(stack, Pod) if not name.startswith("web-blue-")}:
-        assert time.monotonic() < give_up, f"{left} are still there"
-        time.sleep(0.2)
+    until(lambda: all(name.startswith("web-blue-") for name in names(stack, Pod)), "only blue is left", ENDING_SECONDS)
 
 
 def see_served(answers: Answers, counts: watch.Counts, version: str, *sides: str) -> None:

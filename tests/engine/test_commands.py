@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -379,3 +380,19 @@ def test_state_goes_out_and_comes_back(project: Make) -> None:
     result = stack.run("stack", "import", stdin=json.dumps(broken))
     assert result.code == 1
     assert "refers to unknown provider" in result.err
+
+
+def test_what_only_reads_files_does_not_load_the_sdk() -> None:
+    """It takes most of a second, and `config` is asked often."""
+    code = "import sys, engine.commands.config, engine.commands.stack; print({'pulumi', 'grpc'} & {*sys.modules})"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"
+
+
+def test_what_runs_the_program_loads_the_messages_of_the_sdk_alone() -> None:
+    code = (
+        "import sys; from engine.__main__ import leave_out_the_sdk; leave_out_the_sdk(); import engine.commands.run;"
+        "print(*sorted({'grpc', 'pulumi.automation', 'pulumi.output', 'pulumi.runtime.proto'} & {*sys.modules}))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["grpc", "pulumi.runtime.proto"]

@@ -187,6 +187,15 @@ def test_an_idle_color_that_has_served_may_be_ill() -> None:
     assert warnings == ["web-green (idle): 0 of 3 pods ready"]
 
 
+def test_an_idle_color_without_pods_is_not_ill() -> None:
+    served = {"web-green": {"cutover/served": "template-of-green"}}
+    check, warnings = checks(
+        World(live="blue", ready={"web-green": 2}, memory=served), other=replace(app_plan().other, replicas=0)
+    )
+    in_no_time(check.settled())
+    assert warnings == []
+
+
 def test_a_canary_is_not_settled_as_an_idle_color() -> None:
     plan = app_plan()
     world = World(live="blue", ready={"web-green": 0})

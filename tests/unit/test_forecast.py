@@ -151,11 +151,13 @@ def test_connections_that_have_to_end_are_foretold() -> None:
     assert only.startswith("check: ")
 
 
-def test_a_canary_that_failed_is_foretold_to_be_refused() -> None:
-    here = routed("0%")
+@pytest.mark.parametrize(
+    ("phase", "here", "changes"), [("check", routed("0%"), canary(5)), ("prepare", canaries(0), GROWING)]
+)
+def test_a_canary_that_failed_is_foretold_to_be_refused(phase: str, here: World, changes: dict[str, Any]) -> None:
     here.memory["web-green"] = verdict(FAILED)
-    assert foretold(here, **canary(5)) == [
-        "check: green (1.0) is refused: it has failed its gate at 2026-01-02T03:04:05Z"
+    assert foretold(here, **changes) == [
+        f"{phase}: green (1.0) is refused: it has failed its gate at 2026-01-02T03:04:05Z"
     ]
 
 

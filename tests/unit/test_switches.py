@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 
 from bench import chart
 from bench.answers import Answer, Answers
+from bench.errors import BenchError
+from bench.report import BENCHMARKS
+from bench.rounds import publish
 from bench.switches import Kind, Seen, Switch, rows, table
 
 if TYPE_CHECKING:
@@ -29,7 +32,7 @@ def test_a_record_that_is_being_written_is_read_to_its_last_whole_line(tmp_path:
 
 
 def seen(last: float | None, errors: int = 0) -> Seen:
-    return Seen(100, {"reset": errors} if errors else {}, last, 0.0)
+    return Seen(100, {"reset": errors} if errors else {}, last, 0.0, 7)
 
 
 def test_the_last_old_answer_is_counted_from_the_command() -> None:
@@ -38,6 +41,7 @@ def test_the_last_old_answer_is_counted_from_the_command() -> None:
     assert (found.requests, found.errors) == (6, {"reset": 1})
     assert found.last == pytest.approx(1.4)
     assert found.overlap == pytest.approx(0.3)
+    assert found.old == 2
 
 
 def test_an_old_version_that_had_left_before_the_command_took_no_time() -> None:
@@ -66,6 +70,7 @@ def test_the_chart_has_a_dot_per_switch_and_an_arrow_for_what_stayed(tmp_path: P
     switches = [
         Switch("patch", Kind.PROMOTION, 0.1, seen(0.0), seen(None)),
         Switch("patch", Kind.LATER, 0.1, seen(45.0), None),
+        Switch("patch", Kind.CANARY, 0.1, seen(20.0), seen(20.0)),  # leaves no version
     ]
     chart.save(switches, tmp_path / "chart.svg", patience=45)
     drawn = ET.parse(tmp_path / "chart.svg").getroot()  # noqa: S314  # our own
@@ -74,3 +79,14 @@ def test_the_chart_has_a_dot_per_switch_and_an_arrow_for_what_stayed(tmp_path: P
     assert len(places) == 2
     assert len(list(drawn.iter(f"{tag}path"))) == 1
     assert places[0] < places[1]
+
+
+def test_a_benchmark_that_fails_says_why_and_writes_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    def fail() -> NoReturn:
+        raise BenchError("the way does not answer")
+
+    page = BENCHMARKS.read_text()
+    with pytest.raises(SystemExit, match="1"):
+        publish("none", "None", "", caption="", measure=fail, rows=lambda _: [], patience=1)
+    assert capsys.readouterr().out == "error: the way does not answer\n"
+    assert BENCHMARKS.read_text() == page

@@ -155,6 +155,12 @@ def test_every_failure_is_counted_once_and_never_retried(
     assert server.requests == {path: 20}
 
 
+def test_a_status_that_is_one_of_an_answer_is_no_failure(server: Server) -> None:
+    answers = run(Load(server.url("500"), rate=None, count=20, statuses=(200, 500)))
+    assert answers.versions == {"1.0.0": 20}
+    assert run(Load(server.url("503"), rate=None, count=20, statuses=(200, 500))).errors == {"http 503": 20}
+
+
 def test_a_hanging_server_costs_the_timeout_and_one_request(server: Server) -> None:
     answers = run(Load(server.url("hang"), rate=None, clients=3, count=3, timeout=0.2))
     assert answers.errors == {"timeout": 3}
@@ -271,10 +277,12 @@ def test_a_process_of_its_own_sees_the_switch_and_leaves_its_record(server: Serv
 
 
 def test_a_closed_loop_with_kept_connections_passes_through_the_command_line(server: Server, tmp_path: Path) -> None:
-    load = Load(server.url("version"), rate=None, clients=2, seconds=20, count=30, keep_alive=True, answer='"(1[^"]*)"')
+    pattern = '"(1[^"]*)"'
+    url = server.url("500")
+    load = Load(url, rate=None, clients=2, seconds=20, count=30, keep_alive=True, answer=pattern, statuses=(200, 500))
     with Traffic(load, tmp_path / "run.jsonl") as traffic:
         deadline = time.monotonic() + 20
-        while server.requests["version"] < 30 and time.monotonic() < deadline:
+        while server.requests["500"] < 30 and time.monotonic() < deadline:
             time.sleep(0.01)
         answers = traffic.stop()
     assert answers.versions == {"1.0.0": 30}
@@ -293,6 +301,13 @@ def test_a_traffic_process_that_cannot_start_says_why(server: Server, tmp_path: 
     traffic._process.send_signal(signal.SIGKILL)
     with pytest.raises(TrafficError, match="did not start"), traffic:
         pass
+
+
+def test_processes_that_begin_in_the_same_second_have_a_record_each() -> None:
+    script = "import time; from bench.traffic import _record; time.strftime = lambda _: 'now'; print(_record('driver'))"
+    command = [sys.executable, "-c", script]
+    records = {subprocess.check_output(command, cwd=ROOT, text=True, timeout=30) for _ in range(2)}
+    assert len(records) == 2
 
 
 def test_the_command_line_prints_and_writes_totals(server: Server, tmp_path: Path) -> None:
@@ -341,6 +356,9 @@ def seen(timeline: str, step: float = 0.1) -> Answers:
         ("bbbbbgbbbbbbbbgbbbbbbbbbb", []),  # a canary that came and went
         ("bbbbbgbbbbbbbbgbbbbbggggg", [("b", "g", 0.5, 1.4, 13)]),  # and one that was promoted
         ("bbb                    bbb", []),  # silence is no switch
+        ("bbbgggggggggggggggbbb            bbb", [("b", "g", 0.3, 0.0, 0), ("g", "b", 1.8, 0.0, 0)]),  # nor later on
+        ("bbbgggg              ggg", [("b", "g", 0.3, 0.0, 0)]),
+        ("bbbgb              ggg", [("b", "g", 1.9, 0.0, 0)]),
         ("aaabbbbbbbbbbbbccccccc", [("a", "b", 0.3, 0.0, 0), ("b", "c", 1.5, 0.0, 0)]),
     ],
 )

@@ -29,8 +29,8 @@ class FakeEngine(Engine):
         self.fails: dict[int, Callable[[], None]] = {}
         """What happens in an `up`, by its number from 1."""
         self.canceled = 0
-        self.past: list[dict[str, Any]] = []
-        """The configurations of earlier `up`s, newest first."""
+        self.past: list[tuple[dict[str, Any], str]] = []
+        """The configurations of earlier `up`s, newest first, and how each ended."""
         self.sealed: set[str] = set()
         self.save(keys)
 
@@ -69,15 +69,19 @@ class FakeEngine(Engine):
     def up(self, message: str) -> str:
         keys = self.keys
         self.ups.append({key: keys[key] for key in ("activeColor", "canaryReplicas", "canaryWeight") if key in keys})
+        self.past.insert(0, (keys, "failed"))
         self.fails.get(len(self.ups), lambda: None)()
+        self.past[0] = keys, "succeeded"
         return message
 
     def cancel(self) -> None:
         self.canceled += 1
 
     def history(self, count: int = 100) -> list[dict[str, Any]]:
-        config = [{f"{PROJECT}:{key}": {"objectValue": value} for key, value in keys.items()} for keys in self.past]
-        return [{"config": each} for each in config[:count]]
+        return [
+            {"config": {f"{PROJECT}:{key}": {"objectValue": value} for key, value in keys.items()}, "result": result}
+            for keys, result in self.past[:count]
+        ]
 
     def outputs(self) -> dict[str, Any]:
         settings = load(self.keys)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -101,3 +103,29 @@ def test_a_report_of_the_last_release_or_of_one_that_is_named(type_: Callable[..
     code, _, err = type_("-s", "dev", "report", "yesterday")
     assert code == Exit.REFUSED
     assert "2026-11-21T21:00:00.000Z" in err
+
+
+def test_the_engine_is_asked_before_what_takes_long_to_load() -> None:
+    code = "import sys, cutover.cli; print({'asyncio', 'lightkube', 'pydantic', 'rich'} & {*sys.modules})"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"
+
+
+def test_a_status_asks_the_engine_twice_and_at_once(type_: Callable[..., Any], tmp_path: Path) -> None:
+    """Each command waits until the other one has begun."""
+    (tmp_path / "Pulumi.dev.yaml").write_text("")
+    script = tmp_path / "pulumiw"
+    script.write_text(
+        "#!/bin/sh\n"
+        'echo "$*" >> asked\n'
+        "for i in $(seq 100); do [ $(wc -l < asked) -lt 2 ] || break; sleep 0.1; done\n"
+        "[ $(wc -l < asked) -eq 2 ] || exit 1\n"
+        '[ "$1" = stack ] && echo dev || echo "{}"\n'
+    )
+    script.chmod(0o755)
+    code, _, err = type_("status")
+    assert (code, sorted((tmp_path / "asked").read_text().splitlines())) == (
+        Exit.REFUSED,
+        ["config --json --show-secrets", "stack --show-name"],
+    )
+    assert "apps is empty" in err  # what was answered was read

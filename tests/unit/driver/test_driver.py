@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,8 @@ from cutover.errors import (
 from cutover.history import Live
 from cutover.journal import Check, Journal, Kind, percent
 from cutover.release import Step
+from cutover.report import pages
+from cutover.report.story import Story
 from tests.unit.driver.engine import FakeEngine, failing, interrupted
 
 WEB = {"component": "BlueGreenApp", "image": "registry.example.com/web", "port": 8080}
@@ -223,18 +226,121 @@ def test_a_release_is_resumed_where_only_the_last_up_knows_of_it(room: Make) -> 
     here = room()
     before = here.engine.keys
     assert here.driver.canary(CANARY, pause=None, watch=0) is Exit.PAUSED
-    here.engine.past = [here.engine.keys]
     here.engine.save(before)
     assert here.driver.resume() is Exit.PAUSED
     assert here.engine.keys["release"]["by"]
     assert positions(here) == [("blue", 1), ("blue", 3)]
 
 
+@pytest.mark.parametrize("committed", ["nothing", "the first step", "everything"])
+def test_a_pipeline_does_one_step_per_job_each_in_a_folder_of_its_own(
+    room: Make, tmp_path: Path, committed: str
+) -> None:
+    """A job finds the state as the last one left it, the configuration as committed, and no journal."""
+    here = room()
+    file = here.engine.keys
+    ends, told = [], []
+    for number, verb in enumerate(["canary", "resume", "resume", "resume"]):
+        here.engine.save(file)
+        journal = Journal(tmp_path / f"job-{number}", "dev")
+        driver = Driver(here.engine, journal, here.said.append)
+        try:
+            ends.append(driver.canary(CANARY, pause=None, watch=0) if verb == "canary" else driver.resume())
+        except RefusedError as error:
+            assert "No release is under way" in str(error)  # noqa: PT017  # a fourth job has nothing to do
+        told.append([*journal.events()])
+        if committed == "everything" or (committed == "the first step" and number == 0):
+            file = here.engine.keys
+    assert positions(here)[:3] == [("blue", 1), ("blue", 3), ("green", 0)]
+    assert set(positions(here)[3:]) <= {("green", 0)}
+    assert ends[:3] == [Exit.PAUSED, Exit.PAUSED, Exit.DONE]
+    for events in told[:3]:
+        assert events[0].note["steps"] == "1,3,live"
+        assert "app" in events[0].standing
+        assert pages.page(Story(events))
+    assert [events[0].kind for events in told[:3]] == [Kind.BEGAN, Kind.RESUMED, Kind.RESUMED]
+
+
+def test_a_job_that_comes_after_a_way_back_does_not_go_on(room: Make, tmp_path: Path) -> None:
+    here = room()
+    assert here.driver.canary(CANARY, pause=None, watch=0) is Exit.PAUSED
+    file = here.engine.keys
+    here.checks = [bad]
+    with pytest.raises(RolledBackError):
+        here.driver.resume()
+    here.engine.save(file)
+    with pytest.raises(RolledBackError):
+        Driver(here.engine, Journal(tmp_path / "job", "dev"), here.said.append).resume()
+    assert positions(here)[-1] == ("blue", 0)
+    assert here.settled == BLUE
+
+
+def test_a_step_whose_up_failed_elsewhere_is_done_again(room: Make) -> None:
+    here = room()
+    before = here.engine.keys
+    here.engine.fails[1] = interrupted
+    with pytest.raises(StoppedError):
+        here.driver.canary(CANARY, pause=None, watch=0)
+    here.engine.save(before)
+    assert here.driver.resume() is Exit.PAUSED
+    assert positions(here) == [("blue", 1), ("blue", 1)]
+
+
+def test_the_note_is_written_once_for_each_step(room: Make) -> None:
+    here = room()
+    written: list[str] = []
+    change = here.engine.change
+
+    def count(values: Any, *rest: Any) -> None:
+        written.append(values.get("release.at", "end"))
+        change(values, *rest)
+
+    here.monkeypatch.setattr(here.engine, "change", count)
+    here.driver.canary(CANARY, pause=0, watch=0)
+    assert written == ["0", "1", "2", "end"]
+
+
+def test_what_a_verb_has_written_is_committed_and_nothing_else(room: Make, tmp_path: Path) -> None:
+    here = room()
+
+    def git(*words: str) -> str:
+        return subprocess.run(["git", *words], cwd=tmp_path, check=True, capture_output=True, text=True).stdout
+
+    git("init", "--quiet", "--initial-branch", "main")
+    git("config", "user.name", "Ann")
+    git("config", "user.email", "ann@example.com")
+    git("add", "--", here.engine.file.name)
+    git("commit", "--quiet", "--message", "begin")
+    (tmp_path / "mine.txt").write_text("staged by hand, and not yet committed")
+    git("add", "--", "mine.txt")
+    driver = Driver(here.engine, here.journal, here.said.append, commit=True)
+    assert driver.canary(CANARY, pause=None, watch=0) is Exit.PAUSED
+    assert "release" in git("show", f"HEAD:{here.engine.file.name}")
+    here.checks = [bad]
+    with pytest.raises(RolledBackError):
+        driver.resume()
+    driver.promote(watch=0)
+    assert git("log", "--format=%s").splitlines() == [
+        "Promote green",
+        "Roll back to blue",
+        "Pause at step 1 of 3 (green: 1 pod)",
+        "begin",
+    ]
+    assert git("log", "--format=", "--name-only").split() == [here.engine.file.name] * 4
+    assert git("diff", "--cached", "--name-only").split() == ["mine.txt"]
+    assert git("diff", "--name-only") == ""
+
+
+def test_where_nothing_can_be_committed_the_release_has_ended_all_the_same(room: Make) -> None:
+    here = room()
+    assert Driver(here.engine, here.journal, here.said.append, commit=True).promote(watch=0) is Exit.DONE
+    assert "warning: `git add -- Pulumi.dev.yaml` ended with 128" in here.said[-1]
+
+
 def test_a_release_that_has_ended_is_not_resumed(room: Make) -> None:
     here = room()
-    here.engine.fails[1] = lambda: here.engine.past.append(here.engine.keys)
     here.driver.promote(watch=0)
-    assert "release" in here.engine.past[0]
+    assert "release" in here.engine.past[0][0]
     with pytest.raises(RefusedError, match="No release is under way"):
         here.driver.resume()
 
