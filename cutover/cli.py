@@ -9,7 +9,7 @@ import itertools
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -118,9 +118,22 @@ def _epilog(*examples: str) -> str:
     return "\b\nExamples:\n" + "\n".join(f"  cutover {example}" for example in examples)
 
 
-app_option = click.option("--app", default="", metavar="NAME", help="An app that has a position of its own.")
+app_option = click.option("--app", default="", metavar="NAME", help="An app with a position, or a tag, of its own.")
 commit_option = click.option("--commit", is_flag=True, help="Commit the stack's configuration once it has ended.")
+set_option = click.option(
+    "--set", "changes", multiple=True, metavar="KEY=VALUE", help="A key of the app, for this version alone."
+)
 pass_context = click.make_pass_decorator(Context)
+
+
+def _paths(changes: Iterable[str]) -> Mapping[Any, str]:
+    """Read what `--set` says."""
+    from cutover.position import path_of
+
+    pairs = [change.partition("=") for change in changes]
+    if any(not sign for _, sign, _ in pairs):
+        raise click.UsageError("--set takes KEY=VALUE")
+    return {path_of(key): value for key, _, value in pairs}
 
 
 class Group(click.Group):
@@ -199,19 +212,33 @@ def plan(context: Context) -> None:
 
 @cutover.command(epilog=_epilog("stage 6.9.2", "stage 6.9.2 --set web.env.LOG_LEVEL=debug"))
 @click.argument("tag")
-@click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help="A key of the app, for this version alone.")
+@set_option
 @app_option
 @commit_option
 @pass_context
 def stage(context: Context, tag: str, changes: tuple[str, ...], app: str, *, commit: bool) -> Exit:
-    """Run a version on the other color, beside what is live. No traffic moves."""
-    from cutover.position import path_of
-
-    pairs = [change.partition("=") for change in changes]
-    if any(not sign for _, sign, _ in pairs):
-        raise click.UsageError("--set takes KEY=VALUE")
+    """Run a version on the other color, beside what is live; no traffic moves. For a StatefulApp: name its canary."""
     with context.driver(commit=commit) as driver:
-        return Exit(driver.stage(tag, {path_of(key): value for key, _, value in pairs}, app))
+        return Exit(driver.stage(tag, _paths(changes), app))
+
+
+@cutover.command(epilog=_epilog("roll 6.9.2 --app web", "roll 6.9.2 --app web --set env.LOG_LEVEL=debug --watch 60"))
+@click.argument("tag")
+@set_option
+@click.option(
+    "--watch",
+    default=0.0,
+    show_default=True,
+    type=click.FloatRange(min=0),
+    help="Seconds for which the checks go on afterwards; once they run at any rate.",
+)
+@app_option
+@commit_option
+@pass_context
+def roll(context: Context, tag: str, changes: tuple[str, ...], watch: float, app: str, *, commit: bool) -> Exit:
+    """Replace the pods of a RollingApp, StatefulApp or DaemonApp; put the old ones back if the new ones do badly."""
+    with context.driver(commit=commit) as driver:
+        return Exit(driver.roll(tag, _paths(changes), watch=watch, app=app))
 
 
 @cutover.command(epilog=_epilog("promote", "promote --watch 300 --commit"))
@@ -278,7 +305,7 @@ def resume(context: Context, *, commit: bool) -> Exit:
 @cutover.command()
 @pass_context
 def pause(context: Context) -> Exit:
-    """Let the driver at work stop after its present step."""
+    """Let the driver at work stop after its present step; the rollout of a RollingApp is held where it is, at once."""
     with context.driver() as driver:
         return Exit(driver.pause())
 
@@ -298,7 +325,7 @@ def abort(context: Context, *, commit: bool) -> Exit:
 @commit_option
 @pass_context
 def undo(context: Context, to: int | None, app: str, *, commit: bool) -> Exit:
-    """Move all traffic back to what was live before. No gate, no analysis, no image pull."""
+    """Go back to what was live before: no gate, no analysis, no image pull. Apps of one version are rolled back."""
     with context.driver(commit=commit) as driver:
         return Exit(driver.undo(app) if to is None else driver.undo_to(to, app))
 

@@ -13,6 +13,7 @@ import socket
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -27,8 +28,8 @@ from components.config import load
 from components.errors import ConfigError, CutoverError, NotOursError
 from components.gates.settings import Prometheus
 from components.kube import Cluster
-from components.plan import AppPlan, Manifest, StackPlan
-from components.problems import written
+from components.plan import AppPlan, Manifest, StackPlan, WorkloadPlan
+from components.problems import set_to, written
 from components.reach import Answer, CannotAskError, direct
 from cutover import permissions, status
 from cutover.desk import Desk
@@ -36,10 +37,14 @@ from cutover.engine import Engine
 from cutover.errors import DriverError
 from cutover.permissions import Permission
 from cutover.status import AppStatus
+from cutover.workloads import Part, RolloutState, WorkloadStatus
 
 SECONDS = 5.0
 """How long anything in the cluster may take to answer."""
 SLOW_SECONDS = 1.0
+PAUSED_LONG = timedelta(hours=1)
+"""For so long a rollout may be paused without being forgotten."""
+LATEST = "`latest`, which is another version tomorrow: there is no way back to it"
 GATEWAYS = "/apis/gateway.networking.k8s.io/v1"
 ISTIO = "/apis/networking.istio.io/v1"
 
@@ -113,7 +118,7 @@ def check_config(engine: Engine) -> tuple[Found, Desk | None]:
             Finding("configuration", State.PROBLEM, f"{written(problem.path)} {problem.fault}", problem.remedy)
             for problem in error.problems
         ], None
-    apps = ", ".join(app.name for app in desk.plan.apps) or "none"
+    apps = ", ".join(sorted(desk.settings.described)) or "none"
     return [Finding("configuration", State.OK, f"stack {engine.stack} of {engine.project}; apps: {apps}")], desk
 
 
@@ -156,12 +161,19 @@ def check_tags(plan: StackPlan) -> Found:
         moving = [color for color in app.colors.values() if color.tag == "latest"]
         if moving:
             color = moving[0].color
-            text = f"{app.name}: {color} runs `latest`, which is another version tomorrow: there is no way back to it"
+            text = f"{app.name}: {color} runs {LATEST}"
             key = f"{'' if app.coupled else f'apps.{app.name}.'}imageTag.{color}"
             found.append(Finding("versions", State.WARNING, text, f"pulumi config set --path {key} <version>"))
         elif app.active.template_hash == app.other.template_hash:
             text = f"{app.name}: both colors are {app.active.tag}; nothing is staged, and there is nothing to return to"
             found.append(Finding("versions", State.OK, text))
+    for workload in plan.workloads:
+        tags = {workload.tag_key: workload.tag, ("apps", workload.name, "canary", "tag"): workload.canary_tag}
+        found += [
+            Finding("versions", State.WARNING, f"{workload.name} runs {LATEST}", set_to(key, "<version>"))
+            for key, tag in tags.items()
+            if tag == "latest"
+        ]
     return found
 
 
@@ -230,6 +242,7 @@ async def check_permissions(plan: StackPlan, cluster: Cluster) -> Found:
 async def check_ownership(plan: StackPlan, cluster: Cluster) -> Found:
     """See whether an object of ours would take the name of somebody else's."""
     manifests = [manifest for app in plan.apps for manifest in _manifests(app)]
+    manifests += [manifest for workload in plan.workloads for manifest in _objects(workload)]
     if plan.namespace_manifest:
         manifests.insert(0, plan.namespace_manifest)
     there = await asyncio.gather(*(_there(manifest, cluster) for manifest in manifests))
@@ -265,6 +278,7 @@ async def check_standing(plan: StackPlan, cluster: Cluster) -> Found:
     except DriverError as error:
         return [Finding("position", State.WARNING, str(error), "cutover status")]
     drifts = [drift for app in found.apps for drift in app.drifts]
+    drifts += [drift for app in found.workloads for drift in app.drifts]
     told = [
         Finding(
             "drift", State.WARNING, f"{drift.text} (by {drift.by}{f' at {drift.at}' * bool(drift.at)})", drift.remedy
@@ -272,6 +286,8 @@ async def check_standing(plan: StackPlan, cluster: Cluster) -> Found:
         for drift in drifts
     ]
     told += [finding for app in found.apps for finding in _standing(app, cluster)]
+    for workload, wanted in zip(found.workloads, plan.workloads, strict=True):
+        told += _rollout(workload, wanted, cluster)
     return told or [Finding("position", State.OK, "all apps stand as configured, and nobody else has had a hand in it")]
 
 
@@ -296,6 +312,37 @@ def _standing(app: AppStatus, cluster: Cluster) -> Iterator[Finding]:
             )
     if app.differences:
         yield Finding("position", State.OK, f"{app.name}: the next `up` {'; '.join(app.differences)}")
+
+
+def _rollout(app: WorkloadStatus, plan: WorkloadPlan, cluster: Cluster) -> Iterator[Finding]:
+    """Tell of a rollout that does not go on, with what makes it."""
+    reason = f". {app.reasons[0].strip()}" if app.reasons else ""
+    updated = f"{app.updated} of {app.wanted} pods are as {app.canary_tag or app.tag} wants them"
+    pods = _kubectl(cluster, f"get pods --selector app={app.name}", cluster.namespace)
+    match app.state:
+        case RolloutState.STOPPED:
+            before = next((each.tag for each in app.versions if each.part is Part.EARLIER and each.ready), None)
+            back = set_to(plan.tag_key, before) if before else ""
+            if app.canary_tag:
+                back = set_to(("apps", app.name, "canaryReplicas"), "0")
+            text = f"{app.name}: its rollout has stopped, {updated}{reason}"
+            yield Finding("rollout", State.PROBLEM, text, f"{back} && pulumi up" if back else pods)
+        case RolloutState.UNREADY:
+            text = f"{app.name}: {app.ready} of {app.wanted} pods are ready{reason}"
+            yield Finding("pods", State.PROBLEM, text, pods)
+        case RolloutState.PAUSED if app.since and _age(app.since) >= PAUSED_LONG:
+            text = f"{app.name}: its rollout is paused since {app.since}, {updated}"
+            go_on = f"{set_to(('apps', app.name, 'paused'), 'false')} && pulumi up"
+            yield Finding("rollout", State.WARNING, text, go_on)
+        case RolloutState.PAUSED | RolloutState.WAITING | RolloutState.UNDER_WAY:
+            text = f"{app.name}: its rollout is {app.state}, {updated}{reason}"
+            yield Finding("rollout", State.WARNING if app.reasons else State.OK, text)
+    if app.differences:
+        yield Finding("position", State.OK, f"{app.name}: the next `up` {'; '.join(app.differences)}")
+
+
+def _age(moment: str) -> timedelta:
+    return datetime.now(UTC) - datetime.fromisoformat(moment)
 
 
 async def _there(manifest: Manifest, cluster: Cluster) -> Manifest | None:
@@ -335,6 +382,12 @@ def _manifests(app: AppPlan) -> Iterator[Manifest]:
     yield from (app.live_service, app.preview_service, *app.routes)
     if app.baseline:
         yield from (app.baseline.deployment, app.baseline.service, *app.baseline.config_maps)
+
+
+def _objects(workload: WorkloadPlan) -> Iterator[Manifest]:
+    """All objects of an app of one version."""
+    yield from (workload.controller, *workload.services, *workload.config_maps)
+    yield from filter(None, (workload.disruption_budget, workload.autoscaler))
 
 
 async def _router(app: AppPlan, cluster: Cluster) -> Found:

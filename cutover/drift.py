@@ -9,12 +9,15 @@ import msgspec
 
 from components.color import Color
 from components.memory import notes_on
-from components.plan import SHARE, TAG, ColorPlan, Manifest
-from cutover.seen import SeenApp
+from components.plan import SHARE, TAG, ColorPlan, Manifest, WorkloadPlan
+from components.pod import CONTAINER
+from cutover.seen import SeenApp, SeenWorkload
 
 OURS = frozenset({"pulumi-cutover", "pulumi-kubernetes", "cutover"})
 """Field managers of what an `up` writes: the program's, the provider's for a create, and that of the checks."""
 AUTOSCALER = "kube-controller-manager"
+RESTARTED = frozenset({"template/f:metadata/f:annotations/f:kubectl.kubernetes.io/restartedAt"})
+"""What `kubectl rollout restart` writes, which leaves a template as it is."""
 
 
 class Drift(msgspec.Struct, frozen=True):
@@ -80,6 +83,66 @@ def drifts(app: SeenApp) -> Iterator[Drift]:
         yield Drift(f"{kind} {name} was changed", *hand, "pulumi up --refresh")
 
 
+def rollout_differences(app: SeenWorkload) -> Iterator[str]:
+    """Say what the next `up` does with an app of one version, as far as it follows from what is there."""
+    plan, written, found = app.plan, app.written, app.controller
+    if found is None:
+        yield "makes it"
+        return
+    if written.tag != plan.tag:
+        yield f"replaces {written.tag} by {plan.tag}"
+    if _canary(written) != _canary(plan):
+        yield f"has {_canary(plan)}, after {_canary(written)}"
+    same = (written.template_hash, written.base_hash) == (plan.template_hash, plan.base_hash)
+    if not same and (written.tag, written.canary_tag) == (plan.tag, plan.canary_tag):
+        yield "replaces its pods, whose configuration is another one"
+    if plan.kind == "Deployment" and written.holds != plan.holds and not _paused_by(app):
+        yield "pauses its rollout" if plan.holds else "lets its rollout go on"
+    if written.replicas != plan.replicas and not plan.autoscaler and not _sized_by(app):
+        yield f"scales it from {written.replicas} to {plan.replicas}"
+
+
+def rollout_drifts(app: SeenWorkload) -> Iterator[Drift]:
+    """Say what somebody else has changed of an app of one version, by the field managers that the cluster notes."""
+    plan, written, found = app.plan, app.written, app.controller
+    if found is None:
+        return
+    name, back = f"{plan.kind} {plan.name}", "pulumi up --refresh"
+    if hand := _hand(_managed(found), "template"):
+        runs = _image_tag(found["spec"]["template"])
+        wrote = written.canary_tag or written.tag
+        which = f": it runs {runs}, and its last `up` wrote {wrote}" if runs != wrote else ""
+        yield Drift(f"the pod template of {name} was changed{which}", *hand, back)
+    if plan.kind == "Deployment" and written.holds and (hand := _paused_by(app)):
+        resume = f"kubectl --namespace {plan.namespace} rollout resume deployment {plan.name}"
+        yield Drift(f"{name} was paused", *hand, resume)
+    if hand := _hand(_managed(found), "strategy", "updateStrategy"):
+        yield Drift(f"how {name} replaces its pods was changed", *hand, back)
+    if written.replicas != plan.replicas and not plan.autoscaler and (hand := _sized_by(app)):
+        yield Drift(
+            f"{name} was scaled to {written.replicas} and is to have {plan.replicas}", *hand, "pulumi up --refresh"
+        )
+
+
+def _canary(plan: WorkloadPlan) -> str:
+    if plan.base is None:
+        return "no canary"
+    return f"a canary of {plan.canary_tag} from ordinal {plan.partition} up"
+
+
+def _image_tag(template: Manifest) -> str:
+    containers = template["spec"]["containers"]
+    return next((str(each["image"]) for each in containers if each["name"] == CONTAINER), "").rpartition(":")[2]
+
+
+def _paused_by(app: SeenWorkload) -> tuple[str, str] | None:
+    return _hand(_managed(app.controller), "paused") if app.controller else None
+
+
+def _sized_by(app: SeenWorkload) -> tuple[str, str] | None:
+    return _hand(_managed(app.controller), "replicas") if app.controller else None
+
+
 def _scaled_by(app: SeenApp, color: ColorPlan) -> tuple[str, str] | None:
     """Who else than Cutover and an autoscaler has given a color its size, and when."""
     deployment = app.deployment(color)
@@ -88,14 +151,27 @@ def _scaled_by(app: SeenApp, color: ColorPlan) -> tuple[str, str] | None:
 
 
 def _hand(managed: Iterable[Mapping[str, Any]], *fields: str) -> tuple[str, str] | None:
-    """Who else than Cutover owns one of these fields of a spec, and since when; None where one of ours does."""
-    owners = {
-        str(entry.get("manager")): str(entry.get("time") or "")
-        for entry in managed
-        if any(f"f:{field}" in (entry.get("fieldsV1") or {}).get("f:spec", {}) for field in fields)
-    }
-    ours = owners.keys() & {*OURS, AUTOSCALER}
-    return None if ours else max(owners.items(), key=lambda owner: owner[1], default=None)
+    """Who else than Cutover owns something of these fields of a spec, and since when; None where ours own all of it."""
+    ours: set[str] = set()
+    others: list[tuple[str, str, set[str]]] = []
+    for entry in managed:
+        spec, manager = (entry.get("fieldsV1") or {}).get("f:spec", {}), str(entry.get("manager"))
+        owned = {path for field in fields for path in _paths(spec.get(f"f:{field}"), field)}
+        if manager in {*OURS, AUTOSCALER}:
+            ours |= owned
+        else:
+            others.append((str(entry.get("time") or ""), manager, owned - RESTARTED))
+    hands = [(at, manager) for at, manager, owned in others if owned - ours]
+    return max(((manager, at) for at, manager in hands), key=lambda hand: hand[1], default=None)
+
+
+def _paths(fields: Any, path: str) -> Iterator[str]:
+    """The innermost fields of a tree as `managedFields` has it; nothing where there is none."""
+    below = [key for key in fields or () if key != "."]
+    if fields is not None and not below:
+        yield path
+    for key in below:
+        yield from _paths(fields[key], f"{path}/{key}")
 
 
 def _managed(item: Manifest) -> list[Mapping[str, Any]]:

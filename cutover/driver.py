@@ -10,32 +10,27 @@ that the configuration says, and doing a step twice does nothing the second time
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import fcntl
-import getpass
-import os
 import re
 import shlex
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
-import yaml
-from lightkube.resources.apps_v1 import Deployment
-
 from components.color import Color
 from components.errors import CutoverError
 from components.gates.findings import Outcome
-from components.kube import Cluster
 from components.memory import Memory
 from components.problems import Path as KeyPath
 from components.problems import written
+from components.schema import RollingApp
+from cutover.course import Colors, Versions, course
+from cutover.crew import TAG, Crew
 from cutover.desk import Desk
 from cutover.engine import Engine
 from cutover.errors import (
@@ -48,26 +43,24 @@ from cutover.errors import (
     UnderWayError,
     UpFailedError,
 )
-from cutover.history import Live, config_of, live_before
+from cutover.helm import Helm, who
+from cutover.history import Live, config_of, live_before, ran_before
 from cutover.journal import Check, Event, Journal, Kind, Standing, percent
 from cutover.position import POSITION_KEYS, Edit, Scope, leaves_of
 from cutover.release import KEY, Release, State, Step
-from cutover.watch import watch
 
-WISH: Final = "wish"
 _STANDS: Final = {Kind.BEGAN, Kind.MOVED, Kind.FAILED, Kind.BACK, Kind.STUCK, Kind.INTERRUPTED}
 """Events that say where traffic is."""
+ABORTED: Final = "aborted"
 POLL_SECONDS = 1.0
-TAKEN_UP_SECONDS = 900.0
-"""For how long a wish waits for the driver at work to take it up: an `up` that it is in comes first."""
-
-
-class WishedBackError(Exception):
-    """Somebody has asked for the release to be aborted."""
 
 
 class StepFailedError(Exception):
-    """An `up`, or a check after it, has failed; the text says why."""
+    """The release has to go back; the text says why."""
+
+
+class WishedHeldError(Exception):
+    """Somebody has asked for a rollout to be held where it is."""
 
 
 class Driver:
@@ -95,11 +88,17 @@ class Driver:
         self._say = say
         self._agree = agree
         self._commit = commit
+        self._helm = Helm(engine, journal.folder, say)
 
     def stage(self, tag: str, changes: Mapping[KeyPath, Any], app: str = "") -> Exit:
         """Run a tag on the other color, with `changes` to what the live one has; no traffic moves."""
-        with self._alone():
+        with self._helm:
             desk = self._free_desk()
+            if desk.is_of_one_version(app):
+                crew = _crew(desk, app)
+                self._edit(crew.edit(crew.staged(tag, changes)))
+                self._committed(f"Stage {tag} for a canary of {app}")
+                return Exit.DONE
             scope = _scope(desk, app)
             if scope.where.canary_replicas or scope.where.canary_weight:
                 raise RefusedError(
@@ -113,12 +112,22 @@ class Driver:
 
     def free(self, app: str = "") -> Exit:
         """End the idle color's pods."""
-        with self._alone():
+        with self._helm:
             scope = _scope(self._free_desk(), app)
             self._engine.change({scope.path("idleReplicas"): 0})
             self._up("cutover free")
             self._committed("Free the idle color")
             return Exit.DONE
+
+    def roll(self, tag: str, changes: Mapping[KeyPath, Any], *, watch: float, app: str = "") -> Exit:
+        """Replace the pods of apps of one version, and put back what ran before if the new ones do badly."""
+        with self._helm:
+            desk = self._free_desk()
+            crew = _crew(desk, app)
+            trees = crew.rolled(tag, changes)
+            back = crew.back([trees], crew.ran(self._last_keys()))
+            release = self._release("roll", tag, (Step(),), app=app, watch=watch, back=back)
+            return self._start(release, desk, crew.edit(trees), crew.back([trees]))
 
     def promote(self, *, watch: float, app: str = "") -> Exit:
         """Move all traffic to the other color, and back if it does badly there."""
@@ -129,9 +138,14 @@ class Driver:
         return self._begin("canary", tuple(steps), app=app, pause=pause, watch=watch)
 
     def undo(self, app: str = "") -> Exit:
-        """Move all traffic back to the color that was live before, which needs neither gate nor analysis."""
-        with self._alone():
+        """Move all traffic back to the color that was live before, which needs neither gate nor analysis.
+
+        Apps of one version lose their canary or, without one, get back what they ran before.
+        """
+        with self._helm:
             desk = self._free_desk()
+            if desk.is_of_one_version(app):
+                return self._undo_versions(desk, app)
             scope = _scope(desk, app)
             where = scope.where
             if not (where.canary_replicas or where.canary_weight):
@@ -139,13 +153,15 @@ class Driver:
                     _refuse_unserved(desk, name, where.active.other)
             to = where.active if where.canary_replicas or where.canary_weight else where.active.other
             release = self._release("undo", to, (Step(),), app=app)
-            self._write(release, desk)
+            self._write(release, Colors(desk, app).edit(release))
             return self._run(release, desk)
 
     def undo_to(self, steps: int, app: str = "") -> Exit:
         """Make live again what was live `steps` changes ago; where no color runs it any more, it is staged first."""
-        with self._alone():
+        with self._helm:
             desk = self._free_desk()
+            if desk.is_of_one_version(app):
+                return self._undo_versions(desk, app, steps)
             scope = _scope(desk, app)
             then = live_before(self._engine.history(), self._engine.project, steps, app)
             tag = next(iter(then.tags.values()))
@@ -157,20 +173,37 @@ class Driver:
                 self._up(f"cutover undo: stage {tag}")
                 desk = Desk.of(self._engine)
             release = self._release("undo", where.active.other, (Step(),), app=app)
-            self._write(release, desk)
+            self._write(release, Colors(desk, app).edit(release))
             return self._run(release, desk)
+
+    def _undo_versions(self, desk: Desk, app: str, steps: int = 0) -> Exit:
+        """Put back what apps of one version ran `steps` changes ago; 0 drops their canary or, without one, is 1."""
+        crew = _crew(desk, app)
+        trees, tag = crew.without_canary(), crew.tag
+        if steps or trees == crew.trees:
+            trees = ran_before(self._engine.history(), self._engine.project, steps or 1, crew)
+            tag = str(trees[app][TAG])
+        if trees == crew.trees:
+            raise RefusedError(f"{', '.join(crew.apps)} run just that, {tag}.")
+        release = self._release("undo", tag, (Step(),), app=app, back={})
+        self._write(release, crew.edit(trees))
+        return self._run(release, desk)
 
     def resume(self) -> Exit:
         """Go on with the release under way, be it paused or left by a driver that has died."""
-        with self._alone():
+        with self._helm:
             desk, release = self._under_way()
             self._tell(Kind.RESUMED, release, f"resumed {release.place}")
-            self._unwish()
+            self._helm.unwish()
             if release.state is State.BACK:
                 self._back(release, "it was on its way back")
-            if release.state is State.PAUSED:
-                release = release.next()
-            self._write(release, desk)
+            if release.state is State.PAUSED and release.is_last:
+                crew = _crew(desk, release.app)
+                release = release.now(State.MOVING)
+                self._write(release, crew.edit(crew.paused(yes=False)))
+            else:
+                release = release.next() if release.state is State.PAUSED else release
+                self._write(release, course(desk, release).edit(release))
             return self._run(release, desk)
 
     def pause(self) -> Exit:
@@ -181,11 +214,11 @@ class Driver:
     def abort(self) -> Exit:
         """Take the release under way back, here or, if another driver is at work on it, there."""
         try:
-            with self._alone():
+            with self._helm:
                 _, release = self._under_way()
-                self._unwish()
+                self._helm.unwish()
                 with contextlib.suppress(RolledBackError):
-                    self._back(release, "aborted")
+                    self._back(release, ABORTED)
         except UnderWayError:
             self._wish("abort")
         return Exit.DONE
@@ -196,6 +229,8 @@ class Driver:
         release = None
         for begun, *_, last in events:
             release = Release.of_note(begun.note) if last.kind is not Kind.DONE else None
+        if release and release.verb == "roll":
+            raise RefusedError(f"Of what was rolled only the tag is known: `cutover roll {release.to}` rolls it again.")
         if release is None:
             raise RefusedError(f"The last release that {self._journal.path} tells of did not fail, or began elsewhere.")
         return self._begin(release.verb, release.steps, app=release.app, pause=release.pause, watch=release.watch)
@@ -206,23 +241,35 @@ class Driver:
         self, verb: str, steps: tuple[Step, ...], *, app: str, pause: float | None = 0, watch: float = 0
     ) -> Exit:
         """Write the first step, show what it would do, and go."""
-        with self._alone():
+        with self._helm:
             desk = self._free_desk()
+            if desk.is_of_one_version(app):
+                crew = _crew(desk, app)
+                trees = [crew.at(step) for step in steps]
+                back = crew.back(trees)
+                release = self._release(verb, crew.canary_tag, steps, app=app, pause=pause, watch=watch, back=back)
+                return self._start(release, desk, crew.edit(trees[0]), crew.back(trees[:1]))
             scope = _scope(desk, app)
+            to = scope.where.active.other
             for step in steps:
-                scope.at(step, scope.where.active.other)
+                scope.at(step, to)
             _refuse_equal(scope)
-            release = self._release(verb, scope.where.active.other, steps, app=app, pause=pause, watch=watch)
-            before = self._write(release, desk)
-            try:
-                self._agree(self._engine.preview())
-            except (RefusedError, KeyboardInterrupt):
-                self._put_back(before)
-                raise
-            return self._run(release, desk, before)
+            release = self._release(verb, to, steps, app=app, pause=pause, watch=watch)
+            edit = Edit(scope.at(steps[0], to))
+            return self._start(release, desk, edit, {path: _at(scope.keys, path.split(".")) for path in edit.values})
 
-    def _release(self, verb: str, to: Color, steps: tuple[Step, ...], **more: Any) -> Release:
-        return Release(verb, to, steps, began=_now(), by=_who(), **more)
+    def _release(self, verb: str, to: str, steps: tuple[Step, ...], **more: Any) -> Release:
+        return Release(verb, to, steps, began=_now(), by=who(), **more)
+
+    def _start(self, release: Release, desk: Desk, edit: Edit, before: Mapping[str, Any]) -> Exit:
+        """Write a release's first step, show what it would do, and go; `before` takes the write back."""
+        self._write(release, edit)
+        try:
+            self._agree(self._engine.preview())
+        except (RefusedError, KeyboardInterrupt):
+            self._put_back(before)
+            raise
+        return self._run(release, desk, before)
 
     def _run(self, release: Release, desk: Desk, before: Mapping[str, Any] | None = None) -> Exit:
         """Go on from the step that is written, until the release is done, paused, or back.
@@ -243,11 +290,11 @@ class Driver:
                 if stays:
                     return self._paused(release)
                 release = release.next()
-                self._write(release, desk)
+                self._write(release, course(desk, release).edit(release))
+        except WishedHeldError:
+            return self._hold(release)
         except StepFailedError as error:
             self._back(release, str(error))
-        except WishedBackError:
-            self._back(release, "aborted")
         except (DriverError, KeyboardInterrupt) as error:
             if before is not None and release.at == 0 and isinstance(error, RefusedError):
                 self._put_back(before)
@@ -264,61 +311,51 @@ class Driver:
 
     def _move(self, release: Release, desk: Desk) -> None:
         """Put the stack at the step that is written. Raises StepFailedError."""
-        self._tell(Kind.MOVING, release, f"{release.to} takes {release.step.told}")
+        self._tell(Kind.MOVING, release, f"{release.to} takes {release.told}")
         since, begin = _now(), time.monotonic()
+        heard = {"abort", "pause"} if _may_be_held(release, desk) else {"abort"}
         try:
-            self._up(f"cutover {release.verb}: {release.to} takes {release.step.told}")
+            self._up(f"cutover {release.verb}: {release.to} takes {release.told}", lambda: self._helm.wished in heard)
         except UpFailedError as error:
+            if (wish := self._helm.wished) in heard:
+                raise WishedHeldError if wish == "pause" else StepFailedError(ABORTED) from error
             reason = _reason(error)
             checks = self._judged(release, desk, since, reason)
             self._tell(Kind.FAILED, release, f"failed {release.place}: {reason}", checks=checks)
             raise StepFailedError(reason) from error
         seconds, checks = time.monotonic() - begin, self._judged(release, desk, since)
-        self._tell(Kind.MOVED, release, f"{release.to} has {release.step.told}", seconds=seconds, checks=checks)
+        self._tell(Kind.MOVED, release, f"{release.to} has {release.told}", seconds=seconds, checks=checks)
 
     def _watch(self, release: Release, desk: Desk) -> None:
-        """Check the color that has got traffic. Raises StepFailedError."""
-        apps = [app for app in desk.plan.apps if app.name in _scope(desk, release.app).apps]
+        """Check what has got traffic. Raises StepFailedError."""
         begin = time.monotonic()
-        checks = tuple(asyncio.run(watch(apps, release.to, desk.cluster, release.watch, self._say)))
+        checks = tuple(course(desk, release).watch(release, self._say))
         bad = "; ".join(check.text for check in checks if check.outcome == Outcome.FAILED)
         if bad:
             self._tell(Kind.FAILED, release, f"failed {release.place}: {bad}", checks=checks)
             raise StepFailedError(bad)
-        well = f"{release.to} is well with {release.step.told}"
+        well = f"{release.to} is well with {release.told}"
         self._tell(Kind.CHECKED, release, well, checks=checks, seconds=time.monotonic() - begin)
 
     def _judged(self, release: Release, desk: Desk, since: str, reason: str = "") -> tuple[Check, ...]:
         """Return what the gate found in an `up` that began at `since`; `reason` tells what a failed one failed for."""
-        apps = [app for app in desk.plan.apps if app.name in _scope(desk, release.app).apps and app.gate]
-        names = [app.colors[release.to].name for app in apps]
-
-        async def look(cluster: Cluster) -> list[Deployment | None]:
-            return await asyncio.gather(*(cluster.deployment(name) for name in names))
-
         try:
-            verdicts = [Memory.of(found).verdict for found in desk.cluster.wait_for(look)] if apps else []
+            return tuple(course(desk, release).judged(release, since, reason))
         except CutoverError as error:
             self._say(f"warning: what the gate found cannot be read: {error}")
             return ()
-        return tuple(
-            Check(Outcome.FAILED if finding in reason else Outcome.PASSED, finding, app.name, release.to)
-            for app, verdict in zip(apps, verdicts, strict=True)
-            if verdict and verdict.at >= since[:19]
-            for finding in verdict.findings
-        )
 
     def _waits(self, release: Release) -> bool:
         """Wait out the pause after a step; True when the release is to stay there until somebody resumes it.
 
         Raises:
-            WishedBackError: somebody has asked for it to be aborted.
+            StepFailedError: somebody has asked for it to be aborted.
         """
         end = time.monotonic() + (0 if release.is_last else release.pause or 0)
         while True:
-            wish = self._wished()
+            wish = self._helm.wished
             if wish == "abort":
-                raise WishedBackError
+                raise StepFailedError(ABORTED)
             if wish == "pause" or release.pause is None:
                 return True
             if time.monotonic() >= end:
@@ -327,15 +364,22 @@ class Driver:
 
     def _paused(self, release: Release) -> Exit:
         self._engine.change(release.now(State.PAUSED).note())
-        self._unwish()
+        self._helm.unwish()
         self._tell(Kind.PAUSED, release, f"paused {release.place}")
         self._committed(f"Pause {release.place}")
         self._say("Paused. `cutover resume` goes on, `cutover abort` goes back.")
         return Exit.PAUSED
 
+    def _hold(self, release: Release) -> Exit:
+        """Hold a rollout at the pods that it has come to."""
+        crew = _crew(Desk.of(self._engine), release.app)
+        self._write(release.now(State.PAUSED), crew.edit(crew.paused(yes=True)))
+        self._up("cutover pause")
+        return self._paused(release)
+
     def _done(self, release: Release) -> Exit:
         self._engine.change({}, [KEY])
-        self._tell(Kind.DONE, release, f"{release.to} has {release.step.told}")
+        self._tell(Kind.DONE, release, f"{release.to} has {release.told}")
         self._committed(f"{release.verb.capitalize()} {release.to}")
         return Exit.DONE
 
@@ -353,7 +397,7 @@ class Driver:
         self._say(f"{reason}\nGoing back to {release.old}.")
         begin = time.monotonic()
         try:
-            self._write(release, Desk.of(self._engine))
+            self._write(release, course(Desk.of(self._engine), release).edit(release))
             self._up(f"cutover {release.verb}: back to {release.old}")
         except UpFailedError as error:
             self._tell(Kind.STUCK, release, f"could not go back: {_reason(error)}")
@@ -363,7 +407,7 @@ class Driver:
             ) from error
         except KeyboardInterrupt:
             self._stop(release, "")
-        self._tell(Kind.BACK, release, f"{release.old} has all traffic", seconds=time.monotonic() - begin)
+        self._tell(Kind.BACK, release, f"{release.old} has {release.all}", seconds=time.monotonic() - begin)
         self._engine.change({}, [KEY])
         self._tell(Kind.ROLLED_BACK, release, f"rolled back to {release.old}: {reason}")
         self._committed(f"Roll back to {release.old}")
@@ -418,14 +462,23 @@ class Driver:
             self._engine.change({**leaves, **there.note()})
         return is_behind
 
-    def _write(self, release: Release, desk: Desk) -> dict[str, Any]:
-        """Write a release's note and position at once; return what was there before (None: nothing)."""
-        step = Step() if release.state is State.BACK else release.step
-        scope = _scope(desk, release.app)
-        position = scope.at(step, release.old if release.state is State.BACK else release.to)
-        before = {path: _at(scope.keys, path.split(".")) for path in position}
-        self._engine.change({**release.note(), **position})
-        return before
+    def _write(self, release: Release, edit: Edit) -> None:
+        """Write a release's note and what its step changes; the note is there before anything is taken out."""
+        if edit.remove:
+            self._engine.change(release.note())
+        self._edit(Edit({**release.note(), **edit.values}, edit.remove, edit.secret))
+
+    def _last_keys(self) -> Mapping[str, Any]:
+        """The keys that the last `up` which ended well was run with; none where the engine hides them."""
+        ended = (update for update in self._engine.history() if update["result"] == "succeeded")
+        return Desk(self._engine, config_of(next(ended, {}))).keys
+
+    def _wish(self, wish: str) -> None:
+        """Ask the driver at work for something."""
+        _, release = self._under_way()
+        if release.state is State.PAUSED:
+            raise RefusedError(f"The release is paused {release.place}; nobody is at work on it.")
+        self._helm.wish(wish)
 
     def _edit(self, edit: Edit) -> None:
         self._engine.change(edit.values, edit.remove, edit.secret)
@@ -434,10 +487,10 @@ class Driver:
         values = {path: value for path, value in before.items() if value is not None}
         self._engine.change(values, [KEY, *(path for path in before if path not in values)])
 
-    def _up(self, message: str) -> None:
-        """Run `up`; a lock that a process of this machine has left behind when it died does not hold it up."""
+    def _up(self, message: str, stop: Callable[[], bool] = lambda: False) -> None:
+        """Run `up`, until `stop`; a lock that a process of this machine has left when it died does not hold it up."""
         try:
-            self._engine.up(message)
+            self._engine.up(message, stop)
         except UpFailedError as error:
             holder = re.search(r"created by \S+@(\S+) \(pid (\d+)\)", error.output)
             if not holder:
@@ -448,7 +501,7 @@ class Driver:
                     "`cutover resume`."
                 ) from error
             self._engine.cancel()
-            self._engine.up(message)
+            self._engine.up(message, stop)
 
     def _committed(self, message: str) -> None:
         if not self._commit:
@@ -465,49 +518,6 @@ class Driver:
                 )
                 return
 
-    # --- two drivers
-
-    @contextlib.contextmanager
-    def _alone(self) -> Iterator[None]:
-        """Be the only driver of the stack on this machine. Raises UnderWayError, naming the other one."""
-        self._journal.folder.mkdir(parents=True, exist_ok=True)
-        with (self._journal.folder / "driver.lock").open("a+", encoding="utf-8") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                lock.seek(0)
-                raise UnderWayError(
-                    f"{lock.read().strip()} is at work on stack {self._engine.stack}. `cutover status --watch` shows "
-                    "it, `cutover pause` and `cutover abort` reach it."
-                ) from None
-            lock.truncate(0)
-            lock.write(f"{_who()} (pid {os.getpid()}, since {_now()})")
-            lock.flush()
-            yield
-
-    def _wish(self, wish: str) -> None:
-        """Ask the driver at work for something, and wait until it has done it."""
-        _, release = self._under_way()
-        if release.state is State.PAUSED:
-            raise RefusedError(f"The release is paused {release.place}; nobody is at work on it.")
-        self._engine.change({f"{KEY}.{WISH}": wish})
-        self._say(f"Asked for: {wish}. It is taken up after the `up` that may be running.")
-        give_up = time.monotonic() + TAKEN_UP_SECONDS
-        while self._wished() == wish:
-            if time.monotonic() > give_up:
-                raise RefusedError(f"nobody has taken it up within {TAKEN_UP_SECONDS:.0f} s; `cutover resume` goes on")
-            time.sleep(POLL_SECONDS)
-
-    def _wished(self) -> str | None:
-        """What somebody has asked for, read straight from the file: it is asked often."""
-        written = yaml.safe_load(self._engine.file.read_text(encoding="utf-8")) or {}
-        note = (written.get("config") or {}).get(f"{self._engine.project}:{KEY}") or {}
-        return note.get(WISH)
-
-    def _unwish(self) -> None:
-        if self._wished():
-            self._engine.change({}, [f"{KEY}.{WISH}"])
-
     # --- the journal
 
     def _tell(self, kind: Kind, release: Release, text: str, **more: Any) -> None:
@@ -522,7 +532,7 @@ class Driver:
                 verb=release.verb,
                 kind=kind,
                 text=text,
-                by=_who(),
+                by=who(),
                 step=release.at + 1,
                 steps=len(release.steps),
                 standing=standing,
@@ -542,7 +552,16 @@ class Driver:
 
 
 def _scope(desk: Desk, app: str) -> Scope:
-    return Scope(desk.settings, desk.keys, app, desk.secrets)
+    return Colors(desk, app).scope
+
+
+def _crew(desk: Desk, app: str) -> Crew:
+    return Versions(desk, app).crew
+
+
+def _may_be_held(release: Release, desk: Desk) -> bool:
+    """Tell whether what goes on is the rollout of Deployments, which Kubernetes can hold."""
+    return release.verb == "roll" and all(isinstance(app, RollingApp) for app in _crew(desk, release.app).apps.values())
 
 
 def _at(keys: Mapping[str, Any], path: Sequence[Any]) -> Any:
@@ -591,11 +610,6 @@ def _reason(error: UpFailedError) -> str:
 
 def _plain(release: Release) -> dict[str, str]:
     return {path.removeprefix(f"{KEY}."): value for path, value in replace(release, at=0).note().items()}
-
-
-def _who() -> str:
-    """Who is at work: the one who started the pipeline, else the user, and on which machine."""
-    return f"{os.environ.get('GITHUB_ACTOR') or getpass.getuser()}@{socket.gethostname()}"
 
 
 def _now() -> str:

@@ -12,6 +12,8 @@ import shlex
 import shutil
 import signal
 import subprocess
+import threading
+import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
@@ -27,6 +29,7 @@ QUICK_SECONDS = 120
 PREVIEW_SECONDS = 600
 OWN = "release"
 """Where the driver keeps its note, which no hand would write."""
+POLL_SECONDS = 1.0
 GRACE_SECONDS = 60
 """What an `up` gets to end in order once it was interrupted: it finishes the write that it is in."""
 
@@ -123,11 +126,11 @@ class Engine:
             raise RefusedError("\n\n".join(reasons) or done.stderr.strip())
         return found
 
-    def up(self, message: str) -> str:
-        """Run `up`, showing what it prints, and return that.
+    def up(self, message: str, stop: Callable[[], bool] = lambda: False) -> str:
+        """Run `up`, showing what it prints, and return that; once `stop` is true, it is asked to end in order.
 
         Raises:
-            UpFailedError: it failed.
+            UpFailedError: it failed, or was stopped.
             KeyboardInterrupt: once it has ended in order after Ctrl-C.
         """
         command = ("up", "--yes", "--skip-preview", "--non-interactive", "--stack", self.stack, "--message", message)
@@ -142,6 +145,7 @@ class Engine:
             start_new_session=True,  # Ctrl-C reaches it through `_interrupt` alone, and so once
         )
         said = ""
+        threading.Thread(target=_interrupt_when, args=(process, stop), daemon=True).start()
         try:
             for line in process.stdout or ():
                 said += line
@@ -211,6 +215,15 @@ class Engine:
             return
         process.kill()
         process.wait()
+
+
+def _interrupt_when(process: subprocess.Popen[str], stop: Callable[[], bool]) -> None:
+    """Ask a process to end in order once `stop` is true."""
+    while process.poll() is None:
+        if stop():
+            process.send_signal(signal.SIGINT)
+            return
+        time.sleep(POLL_SECONDS)
 
 
 def _text(value: Any) -> str:

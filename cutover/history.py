@@ -25,6 +25,7 @@ from components.errors import ConfigError
 from components.planner import plan
 from components.position import position
 from components.schema import PositionKeys
+from cutover.crew import Crew, Trees
 from cutover.errors import RefusedError
 from cutover.journal import Check, Event, Kind, Standing, percent
 from cutover.release import KEY, Release, State
@@ -126,6 +127,26 @@ def live_before(updates: Sequence[Mapping[str, Any]], project: str, steps: int, 
         what = f"{app}'s" if app else "the stack's"
         raise RefusedError(
             f"{what} history goes back {max(len(versions) - 1, 0)} changes of what is live, not {steps}; "
+            "`cutover history` lists them"
+        )
+    return versions[-1 - steps]
+
+
+def ran_before(updates: Sequence[Mapping[str, Any]], project: str, steps: int, crew: Crew) -> Trees:
+    """Say what apps of one version ran `steps` changes ago, as `live_before` does for those of two colors.
+
+    Raises:
+        RefusedError: the history does not go back as far, or hides it.
+    """
+    versions: list[Trees] = []
+    for group in _groups(updates, project):
+        ended = [update for update in group if update.succeeded and update.kind == "update"]
+        ran = crew.ran(ended[-1].keys) if ended else None
+        if ran and ran not in versions[-1:]:
+            versions.append(ran)
+    if steps >= len(versions):
+        raise RefusedError(
+            f"the history of {', '.join(crew.apps)} goes back {max(len(versions) - 1, 0)} changes, not {steps}; "
             "`cutover history` lists them"
         )
     return versions[-1 - steps]

@@ -1,25 +1,19 @@
 """What the next `up` means in the words of a release: where each app's traffic goes, in which order, at which cost.
 
 All of it is read from the engine's preview (`pulumi preview --json --show-sames`), so that it is what the engine is
-going to do and not what a reader of the configuration would expect. What steps cannot show, the program says itself in
-a preview, as diagnostics of an app that begin with `plan:` and the phase that they belong to:
-
-    plan: check: green (6.9.1) must pass its gate before it takes traffic: smoke test version
-
-Without `--show-sames` the preview tells nothing of what stays, and neither can this.
+going to do and not what a reader of the configuration would expect; what steps cannot show, the program says itself in
+it. Without `--show-sames` the preview tells nothing of what stays, and neither can this.
 """
 
 from __future__ import annotations
 
 import json
 import math
-import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from functools import partial
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 from rich.console import Console, ConsoleOptions, RenderResult
@@ -30,52 +24,11 @@ from components.color import Color, Role
 from components.guards import changed_paths
 from components.plan import ACTIVE, ROLE, SHARE, SOURCE, TAG, TAGS, Manifest
 from components.planner import BASELINE
+from cutover import rollouts
+from cutover.dangers import Danger, Warned
 from cutover.journal import Standing, percent
-
-
-class Op(StrEnum):
-    """What happens to an object, in the engine's word."""
-
-    SAME = "same"
-    CREATE = "create"
-    UPDATE = "update"
-    REPLACE = "replace"
-    DELETE = "delete"
-
-
-class Phase(StrEnum):
-    """When something happens in an `up`: each phase begins when the one before it has ended for all apps of a release.
-
-    PREPARE (migrations), GROW the colors that take traffic, CHECK them, MOVE traffic, LEAVE the old color (connections
-    end), SETTLE the idle color, REMOVE what is no longer wanted.
-    """
-
-    PREPARE = "prepare"
-    GROW = "grow"
-    CHECK = "check"
-    MOVE = "move"
-    LEAVE = "leave"
-    SETTLE = "settle"
-    REMOVE = "remove"
-
-
-class Danger(StrEnum):
-    """A reason to look twice; the worst first."""
-
-    REPLACED = "replaced"
-    DELETED = "deleted"
-    LIVE_CHANGED = "live-changed"
-    SHARE_DOWN = "share-down"
-    COLD = "cold"
-    ENGINE = "engine"
-
-
-class Warned(msgspec.Struct, frozen=True):
-    """A reason to look twice at an app ("" for the whole stack), and the sentence that tells it."""
-
-    danger: Danger
-    app: str
-    text: str
+from cutover.previews import Object, Op, Phase, annotations_of, at, said
+from cutover.rollouts import WorkloadChange
 
 
 class Pods(msgspec.Struct, frozen=True):
@@ -143,7 +96,10 @@ class Act(msgspec.Struct, frozen=True):
 
 
 class Cost(msgspec.Struct, frozen=True):
-    """Pods of all apps: now, at most while the `up` lasts, and afterwards; autoscalers count with their fewest."""
+    """Pods of all apps: now, at most while the `up` lasts, and afterwards.
+
+    Autoscalers count with their fewest, and what every node has one of is not counted.
+    """
 
     now: int
     peak: int
@@ -151,9 +107,13 @@ class Cost(msgspec.Struct, frozen=True):
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """What the next `up` does. `changes` are the engine's counts of objects by what happens to them."""
+    """What the next `up` does: `apps` have two colors, `workloads` one version.
+
+    `changes` are the engine's counts of objects by what happens to them.
+    """
 
     apps: tuple[AppChange, ...]
+    workloads: tuple[WorkloadChange, ...]
     acts: tuple[Act, ...]
     warnings: tuple[Warned, ...]
     cost: Cost
@@ -167,62 +127,43 @@ class Plan(msgspec.Struct, frozen=True):
 
 def read(preview: Mapping[str, Any]) -> Plan:
     """Read a preview of either engine."""
-    objects = [found for step in preview.get("steps", ()) if (found := _Object.of(step))]
+    objects = [found for step in preview.get("steps", ()) if (found := Object.of(step))]
     standing, sizes = _outputs(preview), dict(_sizes(preview))
-    apps = [
-        _App(name, [each for each in objects if each.app == name], standing.get(name), sizes.get(name, {}))
-        for name in sorted({each.app for each in objects if each.app})
-    ]
-    changes = [app.change for app in apps]
-    said = list(_said(preview))
-    known = {app.name for app in apps}
+    colored = _by_app(each for each in objects if each.component not in rollouts.COMPONENTS)
+    apps = [_App(name, own, standing.get(name), sizes.get(name, {})) for name, own in colored.items()]
+    of_one_version = _by_app(each for each in objects if each.component in rollouts.COMPONENTS)
+    workloads = [_Workload(change, own) for name, own in of_one_version.items() if (change := rollouts.read(name, own))]
+    changes, told = [app.change for app in apps], list(said(preview))
+    warnings = [*_warnings(changes, objects, preview), *(each for workload in workloads for each in workload.warnings)]
     return Plan(
         apps=tuple(changes),
-        acts=tuple(_acts(apps, [note for note in said if note[0] in known])),
-        warnings=tuple(sorted(_warnings(changes, objects, preview), key=lambda each: [*Danger].index(each.danger))),
-        cost=_cost(apps),
+        workloads=tuple(workload.change for workload in workloads),
+        acts=tuple(_acts(apps, workloads, told)),
+        warnings=tuple(sorted(warnings, key=lambda each: [*Danger].index(each.danger))),
+        cost=_cost(apps, workloads),
         changes=dict(preview.get("changeSummary", {})),
     )
 
 
+def _by_app(objects: Iterable[Object]) -> dict[str, list[Object]]:
+    found: dict[str, list[Object]] = {}
+    for each in sorted(objects, key=lambda each: each.app):
+        if each.app:
+            found.setdefault(each.app, []).append(each)
+    return found
+
+
 @dataclass(frozen=True)
-class _Object:
-    """A Kubernetes object of a preview: what Pulumi's state has of it, and what the program wants."""
+class _Workload:
+    """The objects of one app of one version, and what becomes of it."""
 
-    urn: str
-    op: Op
-    old: Manifest
-    new: Manifest
-    waits_for: frozenset[str]
-
-    @classmethod
-    def of(cls, step: Mapping[str, Any]) -> _Object | None:
-        """Read a step; None for what is no Kubernetes object, or what only the engine does."""
-        old, new = (step.get(key) or {} for key in ("oldState", "newState"))
-        kind = (new or old).get("type", "")
-        if step["op"] not in set(Op) or not kind.startswith("kubernetes:"):
-            return None
-        waits_for = frozenset(new.get("dependencies", ()))
-        return cls(step["urn"], Op(step["op"]), old.get("inputs") or {}, new.get("inputs") or {}, waits_for)
+    change: WorkloadChange
+    objects: Sequence[Object]
 
     @property
-    def kind(self) -> str:
-        kind: str = (self.new or self.old).get("kind", "")
-        return kind
-
-    @property
-    def name(self) -> str:
-        return str(_at(self.new or self.old, "metadata", "name") or "")
-
-    @property
-    def label(self) -> Mapping[str, str]:
-        found = _at(self.new or self.old, "metadata", "labels")
-        return found if isinstance(found, Mapping) else {}
-
-    @property
-    def app(self) -> str:
-        """The app that it belongs to; "" where it is of none."""
-        return self.label.get("app", "") if "cutover/component" in self.label else ""
+    def warnings(self) -> Iterator[Warned]:
+        for danger, text in rollouts.dangers(self.change, self.objects):
+            yield Warned(danger, self.change.name, text)
 
 
 @dataclass(frozen=True)
@@ -234,7 +175,7 @@ class _App:
     """
 
     name: str
-    objects: Sequence[_Object]
+    objects: Sequence[Object]
     stood: Standing | None
     sizes: Mapping[str, Mapping[str, float]]
 
@@ -250,21 +191,21 @@ class _App:
         return AppChange(self.name, component, before, after, tuple(side for side in sides if side))
 
     @property
-    def _movers(self) -> list[_Object]:
+    def _movers(self) -> list[Object]:
         """What says where traffic is: the route, if there is one, before the live Service."""
-        told = [each for each in self.objects if any(ACTIVE in _annotations(item) for item in (each.old, each.new))]
+        told = [each for each in self.objects if any(ACTIVE in annotations_of(item) for item in (each.old, each.new))]
         return sorted(told, key=lambda each: each.kind == "Service")
 
-    def deployment(self, side: str) -> _Object | None:
+    def deployment(self, side: str) -> Object | None:
         kind = "Deployment"
         return next((each for each in self.objects if each.kind == kind and each.label.get("color") == side), None)
 
-    def phase(self, deployment: _Object) -> Phase:
+    def phase(self, deployment: Object) -> Phase:
         """Whether a Deployment is written before traffic moves or after, by what waits for what."""
         if deployment.op is Op.DELETE:
             return Phase.REMOVE
         waits = any(mover.urn in deployment.waits_for for mover in self._movers)
-        return Phase.SETTLE if waits or _annotations(deployment.new).get(ROLE) == Role.IDLE else Phase.GROW
+        return Phase.SETTLE if waits or annotations_of(deployment.new).get(ROLE) == Role.IDLE else Phase.GROW
 
     def release(self, others: Sequence[_App]) -> int:
         """The number of the first app whose pods this one's traffic waits for; all of a release wait for all."""
@@ -284,15 +225,15 @@ class _App:
         after = self._pods(found.new, self._limits(name, "new"), self.sizes.get("newState", {}).get(name))
         template: tuple[str, ...] = ()
         if before and after and found.op in {Op.UPDATE, Op.SAME}:
-            paths = changed_paths(_at(found.old, "spec", "template"), _at(found.new, "spec", "template"))
+            paths = changed_paths(at(found.old, "spec", "template"), at(found.new, "spec", "template"))
             template = tuple(sorted(set(paths)))
         return Side(name, found.op, before, after, template)
 
     def _pods(self, deployment: Manifest, limits: Manifest, size: float | None) -> Pods | None:
         if not deployment:
             return None
-        notes = _annotations(deployment)
-        replicas = size if limits and size is not None else _at(deployment, "spec", "replicas")
+        notes = annotations_of(deployment)
+        replicas = size if limits and size is not None else at(deployment, "spec", "replicas")
         return Pods(
             tag=notes.get(TAG, ""),
             role=notes.get(ROLE, ""),
@@ -311,16 +252,16 @@ class _App:
 def _sizes(preview: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Mapping[str, float]]]]:
     """How many pods each color of an app is to have, as its component tells."""
     for step in preview.get("steps", ()):
-        kind = _at(step, "newState", "type") or _at(step, "oldState", "type") or ""
+        kind = at(step, "newState", "type") or at(step, "oldState", "type") or ""
         if kind.startswith("cutover:index:"):
-            ages = {age: _at(step, age, "inputs", "replicas") or {} for age in ("oldState", "newState")}
+            ages = {age: at(step, age, "inputs", "replicas") or {} for age in ("oldState", "newState")}
             yield step["urn"].rpartition("::")[2], ages
 
 
 def _outputs(preview: Mapping[str, Any]) -> dict[str, Standing]:
     """Where each app stands by the stack's outputs, which are in every preview but the first."""
     roots = [step for step in preview.get("steps", ()) if "::pulumi:pulumi:Stack::" in step["urn"]]
-    outputs = _at(roots[0], "oldState", "outputs") if roots else None
+    outputs = at(roots[0], "oldState", "outputs") if roots else None
     found = {}
     for name, told in (outputs or {}).items():
         if isinstance(told, Mapping) and {"activeColor", "imageTag", "otherShare"} <= told.keys():
@@ -331,37 +272,38 @@ def _outputs(preview: Mapping[str, Any]) -> dict[str, Standing]:
 
 def _standing(mover: Manifest) -> Standing | None:
     """What a mover says of where traffic is."""
-    told = _annotations(mover)
+    told = annotations_of(mover)
     if not {ACTIVE, TAGS, SHARE} <= told.keys():
         return None
     return Standing(told[ACTIVE], json.loads(told[TAGS]), told[SHARE], percent(told[SHARE]))
 
 
-_SAID: Final = re.compile(r"plan: (\w+): (.+)", re.DOTALL)
-
-
-def _said(preview: Mapping[str, Any]) -> Iterator[tuple[str, Phase, str]]:
-    """What the program says of an app: the app, the phase and the sentence."""
-    for note in preview.get("diagnostics", ()):
-        found = _SAID.fullmatch(note.get("message", "").strip())
-        if found and found[1] in set(Phase):
-            yield note.get("urn", "").rpartition("::")[2], Phase(found[1]), found[2]
-
-
-def _acts(apps: Sequence[_App], said: Sequence[tuple[str, Phase, str]]) -> list[Act]:
-    acts = []
+def _acts(apps: Sequence[_App], workloads: Sequence[_Workload], told: Sequence[tuple[str, Phase, str]]) -> list[Act]:
+    """What happens, of each release in order; an app of one version is a release by itself."""
+    acts: list[Act] = []
     for app in apps:
-        release = app.release(apps)
-        acts += [Act(release, phase, app.name, text) for phase, text in _happens(app)]
-        acts += [Act(release, phase, name, text) for name, phase, text in said if name == app.name]
+        acts += _of_app(app.release(apps), app.name, [*_migrations(app.objects), *_happens(app)], told)
+    for release, each in enumerate(workloads, len(apps)):
+        happens = [*_migrations(each.objects), *rollouts.happens(each.change)]
+        acts += _of_app(release, each.change.name, happens, told)
     return sorted(acts, key=lambda act: (act.release, [*Phase].index(act.phase)))
 
 
-def _happens(app: _App) -> Iterator[tuple[Phase, str]]:
-    """What the steps of an app do, in the words of a release."""
-    for each in app.objects:
+def _of_app(
+    release: int, name: str, happens: Iterable[tuple[Phase, str]], told: Iterable[tuple[str, Phase, str]]
+) -> Iterator[Act]:
+    for phase, text in [*happens, *((phase, text) for app, phase, text in told if app == name)]:
+        yield Act(release, phase, name, text)
+
+
+def _migrations(objects: Iterable[Object]) -> Iterator[tuple[Phase, str]]:
+    for each in objects:
         if each.kind == "Job" and each.op is Op.CREATE:
             yield Phase.PREPARE, f"migration {each.name} runs"
+
+
+def _happens(app: _App) -> Iterator[tuple[Phase, str]]:
+    """What the steps of an app do to its colors and its traffic, in the words of a release."""
     change = app.change
     for side in change.sides:
         deployment = app.deployment(side.name)
@@ -388,9 +330,9 @@ def _resized(side: Side) -> str:
     return f"{side.name}: {after}, after {before.count}" if before.count != after.count else ""
 
 
-def _warnings(apps: Iterable[AppChange], objects: Iterable[_Object], preview: Mapping[str, Any]) -> Iterator[Warned]:
+def _warnings(apps: Iterable[AppChange], objects: Iterable[Object], preview: Mapping[str, Any]) -> Iterator[Warned]:
     for each in objects:
-        if each.op in {Op.REPLACE, Op.DELETE} and (each.kind == "Namespace" or ACTIVE in _annotations(each.old)):
+        if each.op in {Op.REPLACE, Op.DELETE} and (each.kind == "Namespace" or ACTIVE in annotations_of(each.old)):
             danger = Danger.REPLACED if each.op is Op.REPLACE else Danger.DELETED
             yield Warned(danger, each.app, f"{each.kind} {each.name} is {danger}")
     for app in apps:
@@ -427,7 +369,7 @@ def _dangers(app: AppChange, side: Side) -> Iterator[Warned]:
         yield Warned(Danger.COLD, app.name, text)
 
 
-def _cost(apps: Sequence[_App]) -> Cost:
+def _cost(apps: Sequence[_App], workloads: Iterable[_Workload]) -> Cost:
     """Count pods: what takes traffic has grown before an idle color shrinks or grows, and a rollout adds its surge.
 
     Apps of different releases may be at their peaks at the same time.
@@ -444,12 +386,10 @@ def _cost(apps: Sequence[_App]) -> Cost:
             count["moving"] += old if settles else max(old, new + surge)
             count["settling"] += new + surge if settles else new
             count["after"] += new
-    peak = sum(max(count.values(), default=0) for count in moments.values())
-    return Cost(
-        now=sum(count["before"] for count in moments.values()),
-        peak=peak,
-        after=sum(count["after"] for count in moments.values()),
-    )
+    each = [(count["before"], max(count.values()), count["after"]) for count in moments.values()]
+    each += [workload.change.pods for workload in workloads]
+    now, peak, after = (sum(counts) for counts in zip((0, 0, 0), *each, strict=True))
+    return Cost(now, peak, after)
 
 
 def _headline(app: AppChange) -> str:
@@ -478,18 +418,6 @@ def _other(standing: Standing) -> Color:
     return Color(standing.active).other
 
 
-def _annotations(item: Manifest) -> Mapping[str, str]:
-    found = _at(item, "metadata", "annotations")
-    return found if isinstance(found, Mapping) else {}
-
-
-def _at(item: Any, *path: str) -> Any:
-    """What is at a path; None where there is nothing, or where a secret hides it."""
-    for key in path:
-        item = item.get(key) if isinstance(item, Mapping) else None
-    return item
-
-
 # --- for a terminal
 
 
@@ -507,17 +435,21 @@ class Picture:
         for warning in plan.warnings:
             where = f"{warning.app}: " if warning.app else ""
             yield Text(f"! {where}{warning.text}", "bold yellow")
-        for app in plan.apps:
-            yield Text.assemble((app.name, "bold"), f" {app.headline}")
+        headlines = [(app.name, app.headline) for app in plan.apps]
+        headlines += [(app.name, app.headline) for app in plan.workloads]
+        for name, headline in headlines:
+            yield Text.assemble((name, "bold"), f" {headline}")
         if plan.is_empty:
             return
         if plan.apps:
-            yield self._table(to)
+            yield self._colors(to)
+        if plan.workloads:
+            yield self._workloads(to)
         yield from self._order()
         yield Text(f"Pods: {told(plan.cost)}")
 
-    def _table(self, to: str) -> Table:
-        table = Table("app", "color", "tag", "pods", "role", "traffic", box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    def _colors(self, to: str) -> Table:
+        table = _table("app", "color", "tag", "pods", "role", "traffic")
         for app in self.plan.apps:
             for side in app.sides:
                 before = _cells(side.before, app.before, side.name)
@@ -525,13 +457,29 @@ class Picture:
                 table.add_row(app.name, side.name, *map(partial(_pair, to=to), before, after))
         return table
 
+    def _workloads(self, to: str) -> Table:
+        table = _table("app", "kind", "tag", "pods", "canary", "rollout")
+        for app in self.plan.workloads:
+            before, after = (
+                (side.tag, side.count, side.canary, side.strategy) if side else ("",) * 4
+                for side in (app.before, app.after)
+            )
+            table.add_row(app.name, app.kind, *map(partial(_pair, to=to), before, after))
+        return table
+
     def _order(self) -> Iterator[Text]:
+        begins = "In"
         for release in sorted({act.release for act in self.plan.acts}):
             acts = [act for act in self.plan.acts if act.release == release]
             names = ", ".join(dict.fromkeys(act.app for act in acts))
-            yield Text(f"In this order ({names}):", "bold")
+            yield Text(f"{begins} this order ({names}):", "bold")
+            begins = "Meanwhile, in"
             for act in acts:
                 yield Text(f"  {act.phase:<7}  {act.app}: {act.text}")
+
+
+def _table(*columns: str) -> Table:
+    return Table(*columns, box=None, pad_edge=False, padding=(0, 2, 0, 0))
 
 
 def render(plan: Plan) -> Picture:

@@ -96,7 +96,7 @@ class Scope:
         wanted: dict[str, Any] = {name: copy.deepcopy(self.overlay(name, self.where.active)) for name in self.apps}
         for path, value in changes.items():
             for name in self.apps if path[0] not in self.apps else [str(path[0])]:
-                _put(wanted[name], path[1:] if path[0] == name else path, value)
+                put(wanted[name], path[1:] if path[0] == name else path, value)
         return self.other_color(tag, wanted)
 
     def other_color(self, tag: str, overlays: Mapping[str, Mapping[str, Any]]) -> Edit:
@@ -107,12 +107,9 @@ class Scope:
         secret: set[str] = set()
         for name in self.apps:
             at: Path = ("apps", name, "colors", str(other))
-            old, new = dict(_values(self.overlay(name, other), at)), dict(_values(overlays.get(name, {}), at))
-            for path in [path for path in new if path not in old or old[path] != new[path]]:
-                values |= {written(leaf): value for leaf, value in leaves_of(new[path], path)}
-            # a list is replaced whole: it is taken out before its new items are written
-            lists = [path for path in old if path in new and isinstance(old[path], list) and old[path] != new[path]]
-            gone += [written(path) for path in [*(path for path in old if path not in new), *lists]]
+            edit = difference(self.overlay(name, other), overlays.get(name, {}), at)
+            values |= edit.values
+            gone += edit.remove
             # what is secret for the app or for either color stays so, whichever color it is written for
             own = [path[2:] for path in self.secrets if path[:2] == at[:2]]
             secret |= {written((*at, *(path[2:] if path[0] == "colors" else path))) for path in own}
@@ -147,6 +144,26 @@ class Scope:
         return position(self.settings.apps[app], self.settings)
 
 
+def difference(old: Mapping[str, Any], new: Mapping[str, Any], at: Path) -> Edit:
+    """Return what makes one tree of keys, which stands at a path, another."""
+    before, after = dict(values_of(old, at)), dict(values_of(new, at))
+    changed = [path for path in after if path not in before or before[path] != after[path]]
+    # a list is replaced whole: it is taken out before its new items are written
+    lists = [path for path in changed if isinstance(before.get(path), list)]
+    gone = [_missing(new, path, len(at)) for path in before if path not in after]
+    leaves = {written(leaf): value for path in changed for leaf, value in leaves_of(after[path], path)}
+    return Edit(leaves, list(dict.fromkeys(written(path) for path in [*gone, *lists])))
+
+
+def _missing(tree: Any, path: Path, depth: int) -> Path:
+    """Return the beginning of a path at which a tree, which stands `depth` keys down, has nothing any more."""
+    for end, key in enumerate(path[depth:], depth + 1):
+        if not isinstance(tree, Mapping) or key not in tree:
+            return path[:end]
+        tree = tree[key]
+    return path
+
+
 def path_of(text: str) -> Path:
     """Read a path as `pulumi config --path` does: `env.LOG`, `web.env["a.b"]`. Raises RefusedError."""
     parts = re.findall(r'\.?([^.\[\]"]+)|\["([^"]+)"\]', text)
@@ -159,18 +176,19 @@ def _joined(parts: list[tuple[str, str]]) -> str:
     return "".join(f".{plain}" if plain else f'["{quoted}"]' for plain, quoted in parts).removeprefix(".")
 
 
-def _put(into: dict[str | int, Any], path: Path, value: Any) -> None:
+def put(into: dict[Any, Any], path: Path, value: Any) -> None:
+    """Write a value into a tree of keys."""
     *above, key = path
     for part in above:
         into = into.setdefault(part, {})
     into[key] = value
 
 
-def _values(tree: Any, above: Path) -> Iterator[tuple[Path, Any]]:
+def values_of(tree: Any, above: Path) -> Iterator[tuple[Path, Any]]:
     """Every value below a tree of maps by its path; a list is one value."""
     if isinstance(tree, Mapping):
         for key, value in tree.items():
-            yield from _values(value, (*above, key))
+            yield from values_of(value, (*above, key))
     else:
         yield above, tree
 

@@ -6,6 +6,7 @@ written, in one write with it; so whoever reads the configuration can go on from
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -65,7 +66,9 @@ class Step:
 
 @dataclass(frozen=True)
 class Release:
-    """A release: `to` takes the traffic over from the other color, in `steps`.
+    """A release: `to` takes over, in `steps`: a color, from the other one, or the tag of apps of one version.
+
+    These have no other color; `back` is what puts the configuration back there, by path (None: to be removed).
 
     `at` is the number of the present step, from 0. `app` is the app whose own position moves ("" for the stack's).
     `pause` is what comes after each step but the last: seconds, or None for as long as nobody resumes it. `watch` is
@@ -74,7 +77,7 @@ class Release:
     """
 
     verb: str
-    to: Color
+    to: str
     steps: tuple[Step, ...]
     began: str
     by: str
@@ -83,10 +86,21 @@ class Release:
     state: State = State.MOVING
     pause: float | None = 0
     watch: float = 0
+    back: Mapping[str, Any] | None = None
 
     @property
-    def old(self) -> Color:
-        return self.to.other
+    def old(self) -> str:
+        """What it leads away from, for a sentence."""
+        return "what ran before" if self.back is not None else Color(self.to).other
+
+    @property
+    def told(self) -> str:
+        """What its step gives, for a sentence."""
+        return self.all if self.step.is_live else self.step.told
+
+    @property
+    def all(self) -> str:
+        return "all traffic" if self.back is None else "all pods"
 
     @property
     def step(self) -> Step:
@@ -101,7 +115,7 @@ class Release:
         """Where it is, for a sentence."""
         if self.state is State.BACK:
             return f"on its way back to {self.old}"
-        return f"at step {self.at + 1} of {len(self.steps)} ({self.to}: {self.step.told})"
+        return f"at step {self.at + 1} of {len(self.steps)} ({self.to}: {self.told})"
 
     @property
     def progress(self) -> tuple[bool, int]:
@@ -127,6 +141,7 @@ class Release:
             "watch": f"{self.watch:g}",
             "began": self.began,
             "by": self.by,
+            "back": "" if self.back is None else json.dumps(self.back),
         }
         return {f"{KEY}.{name}": str(value) for name, value in values.items() if value != ""}
 
@@ -140,7 +155,7 @@ class Release:
             return cls(
                 verb=str(note["verb"]),
                 app=str(note.get("app", "")),
-                to=Color(note["to"]),
+                to=str(note["to"]) if "back" in note else Color(note["to"]),
                 steps=tuple(Step.read(text) for text in str(note["steps"]).split(",")),
                 at=int(note["at"]),
                 state=State(note["state"]),
@@ -148,6 +163,7 @@ class Release:
                 watch=float(note["watch"]),
                 began=str(note["began"]),
                 by=str(note["by"]),
+                back=json.loads(note["back"]) if "back" in note else None,
             )
         except (KeyError, ValueError, RefusedError) as error:
             raise RefusedError(

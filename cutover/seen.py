@@ -7,27 +7,44 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from lightkube import ApiError
 from lightkube.models.meta_v1 import ObjectMeta
-from lightkube.resources.apps_v1 import Deployment, ReplicaSet
+from lightkube.resources.apps_v1 import DaemonSet, Deployment, ReplicaSet, StatefulSet
 from lightkube.resources.autoscaling_v2 import HorizontalPodAutoscaler
 from lightkube.resources.core_v1 import Event, Pod, Service
 from lightkube.resources.discovery_v1 import EndpointSlice
 
+from components import readiness
 from components.color import Color
-from components.kube import Cluster, endpoints_in, size_of
+from components.kube import Cluster, Kind, endpoints_in, size_of
 from components.memory import Memory, Traffic, notes_on
-from components.plan import ACTIVE, SOURCE, AppPlan, ColorPlan, Manifest, StackPlan
+from components.plan import (
+    ACTIVE,
+    CANARY_TAG,
+    SOURCE,
+    TAG,
+    TEMPLATE,
+    AppPlan,
+    ColorPlan,
+    Manifest,
+    StackPlan,
+    WorkloadPlan,
+    template_of,
+)
 from components.planner import BASELINE
+from components.pod import CONTAINER
+from components.readiness import Progress
 from components.routers.nginx import PREFIX
+from components.workloads.rollout import Standing, judge, ordinal
 
 OTHERS = "others"
 """Pods behind a live Service that are of neither color."""
 SERVICE = "kubernetes.io/service-name"
+REVISION = "controller-revision-hash"
 
 Labels: TypeAlias = Mapping[str, str | Sequence[str]]
 
@@ -37,6 +54,8 @@ class Found:
     """What is in the cluster, by name; routes by the app that they are of."""
 
     deployments: Mapping[str, Deployment]
+    stateful_sets: Mapping[str, StatefulSet]
+    daemon_sets: Mapping[str, DaemonSet]
     replica_sets: Sequence[ReplicaSet]
     pods: Sequence[Pod]
     slices: Sequence[EndpointSlice]
@@ -53,35 +72,53 @@ async def look(plan: StackPlan, cluster: Cluster) -> Found:
         ClusterUnreachableError: it is away.
         lightkube.ApiError: it does not let us look.
     """
-    apps = [app.name for app in plan.apps]
-    labels: Labels = {"app": apps}
+    apps, kinds = [app.name for app in plan.apps], {workload.kind for workload in plan.workloads}
+    labels: Labels = {"app": [*apps, *(workload.name for workload in plan.workloads)]}
     routed = [app for app in plan.apps if app.routes]
     scaled = any(color.autoscaler for app in plan.apps for color in app.colors.values())
-    (deployments, replica_sets, pods), (services, slices), (autoscalers, events), routes = await asyncio.gather(
+    scaled = scaled or any(workload.autoscaler for workload in plan.workloads)
+    deployed = bool(apps) or "Deployment" in kinds
+    (deployments, replica_sets), (stateful_sets, daemon_sets), (services, slices), rest, routes = await asyncio.gather(
         asyncio.gather(
-            cluster.objects(Deployment, labels),
-            cluster.objects(ReplicaSet, labels),
-            cluster.objects(Pod, labels),
+            _objects(cluster, Deployment, labels, asked=deployed), _objects(cluster, ReplicaSet, labels, asked=deployed)
+        ),
+        asyncio.gather(
+            _objects(cluster, StatefulSet, labels, asked="StatefulSet" in kinds),
+            _objects(cluster, DaemonSet, labels, asked="DaemonSet" in kinds),
         ),
         # a Service that is to be taken over has no label of ours yet
-        asyncio.gather(cluster.objects(Service), cluster.objects(EndpointSlice, {SERVICE: apps})),
-        asyncio.gather(_autoscalers(cluster, labels, asked=scaled), _events(cluster)),
+        asyncio.gather(
+            _objects(cluster, Service, asked=bool(apps)),
+            _objects(cluster, EndpointSlice, {SERVICE: apps}, asked=bool(apps)),
+        ),
+        asyncio.gather(
+            cluster.objects(Pod, labels),
+            _objects(cluster, HorizontalPodAutoscaler, labels, asked=scaled),
+            _events(cluster),
+        ),
         asyncio.gather(*(cluster.find(app.mover) for app in routed)),
     )
+    pods, autoscalers, events = rest
     return Found(
-        deployments={name_of(item.metadata): item for item in deployments},
+        deployments=_named(deployments),
+        stateful_sets=_named(stateful_sets),
+        daemon_sets=_named(daemon_sets),
         replica_sets=replica_sets,
         pods=pods,
         slices=slices,
-        autoscalers={name_of(item.metadata): item for item in autoscalers},
+        autoscalers=_named(autoscalers),
         events=events,
-        services={name_of(item.metadata): item.to_dict() for item in services},
+        services={name: item.to_dict() for name, item in _named(services).items()},
         routes=dict(zip([app.name for app in routed], routes, strict=True)),
     )
 
 
-async def _autoscalers(cluster: Cluster, labels: Labels, *, asked: bool) -> list[HorizontalPodAutoscaler]:
-    return await cluster.objects(HorizontalPodAutoscaler, labels) if asked else []
+async def _objects(cluster: Cluster, kind: type[Kind], labels: Labels | None = None, *, asked: bool) -> list[Kind]:
+    return await cluster.objects(kind, labels) if asked else []
+
+
+def _named(items: Iterable[Kind]) -> dict[str, Kind]:
+    return {name_of(getattr(item, "metadata", None)): item for item in items}
 
 
 async def _events(cluster: Cluster) -> list[Event]:
@@ -151,6 +188,88 @@ class SeenApp:
         colors = {name_of(pod.metadata): labels_of(pod).get("color", OTHERS) for pod in self.found.pods}
         own = [piece for piece in self.found.slices if labels_of(piece)[SERVICE] == self.plan.name]
         return Counter(colors.get(endpoint.pod, OTHERS) for endpoint in endpoints_in(own) if endpoint.ready)
+
+
+@dataclass(frozen=True)
+class SeenWorkload:
+    """One app of one version in what was found."""
+
+    plan: WorkloadPlan
+    found: Found
+
+    @property
+    def controller(self) -> Manifest | None:
+        by_kind: Mapping[str, Mapping[str, Deployment | StatefulSet | DaemonSet]] = {
+            "Deployment": self.found.deployments,
+            "StatefulSet": self.found.stateful_sets,
+            "DaemonSet": self.found.daemon_sets,
+        }
+        found = by_kind[self.plan.kind].get(self.plan.name)
+        return {**found.to_dict(), "kind": self.plan.kind} if found else None
+
+    @property
+    def pods(self) -> list[Pod]:
+        return [pod for pod in self.found.pods if self.plan.labels.items() <= labels_of(pod).items()]
+
+    @property
+    def replica_sets(self) -> list[ReplicaSet]:
+        return [item for item in self.found.replica_sets if self.plan.labels.items() <= labels_of(item).items()]
+
+    @property
+    def written(self) -> WorkloadPlan:
+        """What the controller was last written for, as it says itself; the plan where there is none."""
+        found = self.controller
+        if found is None:
+            return self.plan
+        notes, spec = annotations_of(found), found["spec"]
+        update = spec.get("updateStrategy", {})
+        partition = (update.get("rollingUpdate") or {}).get("partition", 0)
+        return replace(
+            self.plan,
+            controller=found,
+            tag=notes.get(TAG, ""),
+            canary_tag=notes.get(CANARY_TAG),
+            replicas=spec.get("replicas"),
+            base=self._base(found) if partition else None,
+            holds=bool(spec.get("paused")) or update.get("type") == "OnDelete",
+        )
+
+    @property
+    def standing(self) -> Standing:
+        """How far the controller is with what was written last."""
+        found, deployment = self.controller, self.found.deployments.get(self.plan.name)
+        if self.plan.kind == "Deployment" and deployment:
+            progress = readiness.judge(deployment, self.replica_sets, self.pods)
+            alive = [pod for pod in self.pods if pod.metadata and not pod.metadata.deletionTimestamp]
+            made = sum(map(self.is_present, alive))
+            return Standing(progress, made, len(alive) - made)
+        if found:
+            return judge(self.written, found, self.pods)
+        return Standing(Progress(0, 0, done=False, troubles=()), 0, len(self.pods))
+
+    def is_present(self, pod: Pod) -> bool:
+        """Whether a pod is as the controller was last written for."""
+        written = self.written
+        below = written.base is not None and ordinal(pod) < written.partition
+        return self.template(pod) == (written.base_hash if below else written.template_hash)
+
+    @staticmethod
+    def template(pod: Pod) -> str:
+        """The name of the template that a pod was made of."""
+        return template_of({"labels": labels_of(pod)})
+
+    def _base(self, found: Manifest) -> Manifest:
+        """A StatefulSet as it is without its canary: what Kubernetes makes the pods below the partition of."""
+        revision = found.get("status", {}).get("currentRevision")
+        like = [pod for pod in self.pods if labels_of(pod).get(REVISION) == revision]
+        name = self.template(like[0]) if like else self.plan.base_hash
+        return {**found, "spec": {**found["spec"], "template": {"metadata": {"labels": {TEMPLATE: name}}}}}
+
+
+def tag_of(pod: Pod) -> str:
+    """The tag that a pod runs."""
+    containers = pod.spec.containers if pod.spec else []
+    return next(((each.image or "") for each in containers if each.name == CONTAINER), "").rpartition(":")[2]
 
 
 def _weights(route: Manifest, app: str) -> Mapping[str, int]:

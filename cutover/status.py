@@ -10,15 +10,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from enum import StrEnum
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 from lightkube import ApiError
 from lightkube import ConfigError as KubeConfigError
 from lightkube.resources.apps_v1 import Deployment, ReplicaSet
-from lightkube.resources.core_v1 import Event, Pod
+from lightkube.resources.core_v1 import Pod
 
 from components.color import Color, Role
 from components.errors import ClusterUnreachableError
@@ -26,52 +25,20 @@ from components.kube import Cluster, size_of
 from components.memory import has_served, notes_on
 from components.plan import ROLE, SHARE, TAG, AppPlan, ColorPlan, Component, StackPlan
 from components.planner import BASELINE
-from components.readiness import Trouble, explain, judge, pod_troubles
+from components.readiness import judge
 from components.routers import router
+from cutover.autoscaling import Autoscaling
 from cutover.desk import Desk
 from cutover.drift import Drift, differences, drifts
 from cutover.engine import Engine
 from cutover.errors import NotStartedError
-from cutover.seen import Found, SeenApp, labels_of, look, name_of
+from cutover.events import WarningEvent, newest, text_of
+from cutover.pods import PodState, PodStatus, born, reasons
+from cutover.seen import Found, SeenApp, SeenWorkload, labels_of, look
+from cutover.workloads import WorkloadStatus, workload_status
 
 SECONDS = 5.0
 """How long a cluster may be silent before it counts as away: `read(plan, cluster.within(SECONDS))`."""
-LOG_SECONDS = 1.0
-"""What the end of a crashed container's log may take; a node that is away must not hold up the rest."""
-RECENT = timedelta(minutes=10)
-WARNINGS = 3
-
-
-class PodState(StrEnum):
-    """READY; STARTING, or running and not ready yet; FAILING for a reason that Kubernetes names; ENDING."""
-
-    READY = "ready"
-    STARTING = "starting"
-    FAILING = "failing"
-    ENDING = "ending"
-
-
-class PodStatus(msgspec.Struct, frozen=True):
-    """One pod; `present`: whether it is of its Deployment's present template."""
-
-    name: str
-    state: PodState
-    reason: str
-    restarts: int
-    present: bool
-
-    @property
-    def is_ill(self) -> bool:
-        return self.state in {PodState.STARTING, PodState.FAILING}
-
-
-class Autoscaling(msgspec.Struct, frozen=True):
-    """An autoscaler's limits, how many pods it has seen and how many it wants."""
-
-    least: int
-    most: int
-    current: int
-    wanted: int
 
 
 class GateVerdict(msgspec.Struct, frozen=True):
@@ -128,16 +95,6 @@ class Route(msgspec.Struct, frozen=True):
     trouble: str
 
 
-class WarningEvent(msgspec.Struct, frozen=True):
-    """Warning events of one reason about one thing: the newest message, and how many there were."""
-
-    subject: str
-    reason: str
-    text: str
-    count: int
-    at: str
-
-
 class AppStatus(msgspec.Struct, frozen=True):
     """One app.
 
@@ -161,13 +118,17 @@ class AppStatus(msgspec.Struct, frozen=True):
 
 
 class Status(msgspec.Struct, frozen=True):
-    """A stack at a moment (RFC 3339 in UTC). `release` is the note of a release under way, else None."""
+    """A stack at a moment (RFC 3339 in UTC): `apps` have two colors, `workloads` one version.
+
+    `release` is the note of a release under way, else None.
+    """
 
     at: str
     stack: str
     context: str
     namespace: str
     apps: tuple[AppStatus, ...]
+    workloads: tuple[WorkloadStatus, ...] = ()
     release: dict[str, Any] | None = None
 
     def to_json(self) -> str:
@@ -187,7 +148,10 @@ async def read(plan: StackPlan, cluster: Cluster, note: Mapping[str, Any] | None
     """
     try:
         found = await look(plan, cluster)
-        apps = await asyncio.gather(*(_App(SeenApp(app, found), cluster).status() for app in plan.apps))
+        apps, workloads = await asyncio.gather(
+            asyncio.gather(*(_App(SeenApp(app, found), cluster).status() for app in plan.apps)),
+            asyncio.gather(*(workload_status(SeenWorkload(each, found), cluster) for each in plan.workloads)),
+        )
     except ClusterUnreachableError as error:
         raise NotStartedError(
             f"the API server of context {error.context} has not answered for {error.seconds:.0f} s ({error.cause}); "
@@ -203,11 +167,12 @@ async def read(plan: StackPlan, cluster: Cluster, note: Mapping[str, Any] | None
             "you may not do and need to"
         ) from error
     return Status(
-        at=_text(datetime.now(UTC)),
+        at=text_of(datetime.now(UTC)),
         stack=plan.owner,
         context=cluster.context,
         namespace=plan.namespace,
         apps=tuple(apps),
+        workloads=tuple(workloads),
         release=dict(note) if note else None,
     )
 
@@ -269,7 +234,7 @@ class _App:
             baseline=baseline,
             differences=tuple(differences(self.seen)),
             drifts=tuple(drifts(self.seen)),
-            warnings=tuple(self._warnings([*colors, *([baseline] if baseline else [])])),
+            warnings=self._warnings([*colors, *([baseline] if baseline else [])]),
         )
 
     def _route(self) -> Route | None:
@@ -292,7 +257,7 @@ class _App:
             configured=plan.tag,
             changed=deployment is not None and not self.seen.is_as_configured(plan),
             served=has_served(template, (self.seen.memory(each) for each in self.plan.colors.values())),
-            autoscaler=self._autoscaler(plan.name),
+            autoscaler=Autoscaling.of(self.found.autoscalers.get(plan.name)),
             verdict=self._verdict(plan, template),
         )
 
@@ -314,95 +279,31 @@ class _App:
             gate=verdict.gate == self.plan.gate_hash,
         )
 
-    def _autoscaler(self, name: str) -> Autoscaling | None:
-        item = self.found.autoscalers.get(name)
-        if item is None or item.spec is None:
-            return None
-        status = item.status
-        return Autoscaling(
-            least=item.spec.minReplicas or 1,
-            most=item.spec.maxReplicas,
-            current=(status and status.currentReplicas) or 0,
-            wanted=status.desiredReplicas if status else 0,
-        )
-
     async def _pods(self, name: str, color: str) -> PodsStatus:
         """The pods of Deployment `name`, which have `color` as their label."""
         labels = {"app": self.plan.name, "color": str(color)}
-        pods = sorted((pod for pod in self.found.pods if _has(pod, labels)), key=_born)
+        pods = sorted((pod for pod in self.found.pods if _has(pod, labels)), key=born)
         sets = [item for item in self.found.replica_sets if _has(item, labels)]
         deployment = self.found.deployments.get(name)
         present = _present(deployment, sets)
-        shown = tuple(self._pod(pod, present) for pod in pods)
+        shown = tuple(PodStatus.of(pod, present=labels_of(pod).get("pod-template-hash") == present) for pod in pods)
         status = deployment.status if deployment else None
+        told: list[str] = []
+        if deployment:
+            told = await reasons(self.cluster, judge(deployment, sets, pods), pods, self.found.events)
         return PodsStatus(
             wanted=size_of(deployment),
             ready=sum(pod.state is PodState.READY and pod.present for pod in shown),
             updated=(status and status.updatedReplicas) or 0,
             share=self.seen.share(color),
             pods=shown,
-            reasons=tuple(await self._reasons(deployment, sets, pods)) if deployment else (),
+            reasons=tuple(told),
         )
 
-    def _pod(self, pod: Pod, present: str | None) -> PodStatus:
-        statuses = (pod.status and pod.status.containerStatuses) or []
-        ready = any(
-            each.type == "Ready" and each.status == "True" for each in (pod.status and pod.status.conditions) or []
-        )
-        reason = next((trouble.reason for trouble in pod_troubles(pod)), "")
-        ended = next((each.state.terminated for each in statuses if each.state and each.state.terminated), None)
-        if pod.metadata and pod.metadata.deletionTimestamp:
-            state = PodState.ENDING
-        elif ready:
-            state, reason = PodState.READY, ""
-        elif reason or ended or (pod.status and pod.status.phase == "Failed"):
-            state = PodState.FAILING
-            reason = reason or (ended and ended.reason) or (pod.status and pod.status.reason) or "Failed"
-        else:
-            state = PodState.STARTING
-        return PodStatus(
-            name=name_of(pod.metadata),
-            state=state,
-            reason=reason,
-            restarts=sum(each.restartCount for each in statuses),
-            present=labels_of(pod).get("pod-template-hash") == present,
-        )
-
-    async def _reasons(self, deployment: Deployment, sets: Sequence[ReplicaSet], pods: Sequence[Pod]) -> list[str]:
-        """Why a Deployment's pods are not all ready, with the end of the log of one that crashes."""
-        progress = judge(deployment, sets, pods)
-        if progress.done:
-            return []
-        troubles = progress.troubles or self._ailments(pods)
-        try:
-            async with asyncio.timeout(LOG_SECONDS):
-                return await explain(self.cluster, troubles)
-        except TimeoutError:
-            return [str(trouble) for trouble in {each.reason: each for each in troubles}.values()]
-
-    def _ailments(self, pods: Sequence[Pod]) -> list[Trouble]:
-        """What ails a pod that says nothing itself, by the last warning about it: which probe fails, and how."""
-        ill = {pod.name: pod.reason or "NotReady" for pod in (self._pod(each, None) for each in pods) if pod.is_ill}
-        about = {event.involvedObject.name: event.message or "" for event in sorted(self.found.events, key=_when)}
-        return [Trouble(ill[name], f"Pod {name}", about[name].strip()) for name in ill if name in about][:1]
-
-    def _warnings(self, sides: Sequence[PodsStatus]) -> list[WarningEvent]:
-        """The newest warnings about the app's own objects, those of one reason about pods of one color as one.
-
-        A pod that is ready or gone has come over it, as every probe fails while a pod starts; and one that is named in
-        a reason has said enough.
-        """
-        since = datetime.now(UTC) - RECENT
-        ill = {pod.name for side in sides for pod in side.pods if pod.is_ill}
-        told = " ".join(reason for side in sides for reason in side.reasons)
-        groups: dict[tuple[str, str], list[Event]] = {}
-        for event in sorted(self.found.events, key=_when):
-            name = event.involvedObject.name or ""
-            owner = self._owner(name) if event.involvedObject.kind != "Pod" or name in ill else None
-            if owner and _when(event) >= since and f"Pod {name}:" not in told:
-                groups.setdefault((owner, event.reason or ""), []).append(event)
-        newest = sorted(groups.values(), key=lambda events: _when(events[-1]), reverse=True)
-        return [_warning(events) for events in newest[:WARNINGS]]
+    def _warnings(self, sides: Sequence[PodsStatus]) -> tuple[WarningEvent, ...]:
+        """The newest warnings about the app's own objects, pods of one color as one."""
+        pods = [pod for side in sides for pod in side.pods]
+        return newest(self.found.events, self._owner, pods, [reason for side in sides for reason in side.reasons])
 
     def _owner(self, name: str) -> str | None:
         """Which of the app's objects, or pods of it, is called so."""
@@ -410,23 +311,6 @@ class _App:
         if name == self.plan.name or name in {route["metadata"]["name"] for route in self.plan.routes}:
             return self.plan.name
         return next((side for side in sides if name == side or name.startswith(f"{side}-")), None)
-
-
-def _warning(events: Sequence[Event]) -> WarningEvent:
-    """Several events as one; the newest speaks."""
-    newest = events[-1]
-    return WarningEvent(
-        subject=f"{newest.involvedObject.kind} {newest.involvedObject.name}",
-        reason=newest.reason or "",
-        text=(newest.message or "").strip(),
-        count=sum((event.series and event.series.count) or event.count or 1 for event in events),
-        at=_text(_when(newest)),
-    )
-
-
-def _when(event: Event) -> datetime:
-    last = event.series.lastObservedTime if event.series else None
-    return last or event.lastTimestamp or event.eventTime or datetime.min.replace(tzinfo=UTC)
 
 
 def _present(deployment: Deployment | None, sets: Iterable[ReplicaSet]) -> str | None:
@@ -441,11 +325,3 @@ def _present(deployment: Deployment | None, sets: Iterable[ReplicaSet]) -> str |
 
 def _has(item: Pod | ReplicaSet, labels: Mapping[str, str]) -> bool:
     return labels.items() <= labels_of(item).items()
-
-
-def _born(pod: Pod) -> tuple[str, str]:
-    return str((pod.metadata and pod.metadata.creationTimestamp) or ""), name_of(pod.metadata)
-
-
-def _text(moment: datetime) -> str:
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -8,13 +8,19 @@
 Traffic moves along the bar, blue on the left and green on the right, whatever is active; the mark stands at the color
 that is. A pod is ● ready, ◔ starting, ✖ failing or ◌ ending. Nothing is told by color alone, and what cannot show these
 signs gets plain letters.
+
+    db  StatefulApp  rolling out: 1 of 3 pods updated, 0 ready
+    ▸ 6.9.0  present   2/2  ●●
+      6.9.1  canary    0/1  ◔  ordinal 2
+
+An app of one version has a line for each version that its pods run, of which the marked one is to stay.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from textwrap import dedent
@@ -27,11 +33,16 @@ from rich.text import Text
 
 from components.color import Color, Role
 from components.planner import BASELINE
+from cutover.autoscaling import Autoscaling
 from cutover.doctor import Finding, State
+from cutover.drift import Drift
 from cutover.errors import DriverError
+from cutover.events import WarningEvent
+from cutover.pods import PodState, PodStatus
 from cutover.release import Release
 from cutover.seen import OTHERS
-from cutover.status import AppStatus, ColorStatus, PodsStatus, PodState, Route, Status
+from cutover.status import AppStatus, ColorStatus, PodsStatus, Route, Status
+from cutover.workloads import Part, RolloutState, VersionStatus, WorkloadStatus
 
 SIDES = (Color.BLUE, BASELINE, OTHERS, Color.GREEN)
 """From left to right in the bar."""
@@ -44,6 +55,7 @@ STYLES: Mapping[str, str] = {
     PodState.FAILING: "red",
     PodState.ENDING: "dim",
 }
+PARTS: Mapping[Part, str] = {Part.PRESENT: "green", Part.CANARY: "cyan", Part.EARLIER: "bright_blue"}
 MOST_PODS = 24
 """More pods than these are counted, not shown."""
 MOST_FINDINGS = 3
@@ -98,6 +110,9 @@ class Picture:
         for app in self.status.apps:
             yield Text()
             yield drawing.app(app)
+        for workload in self.status.workloads:
+            yield Text()
+            yield drawing.workload(workload)
         if legend := drawing.legend():
             yield Text()
             yield legend
@@ -158,9 +173,14 @@ async def _draw(pictures: AsyncIterator[Picture], console: Console) -> None:
 async def _print(pictures: AsyncIterator[Picture], console: Console) -> None:
     last: Picture | None = None
     async for picture in pictures:
-        if last is None or (picture.status.apps, picture.away) != (last.status.apps, last.away):
+        if last is None or _told(picture) != _told(last):
             console.print(picture)
         last = picture
+
+
+def _told(picture: Picture) -> tuple[object, ...]:
+    """What of a picture is worth another one."""
+    return picture.status.apps, picture.status.workloads, picture.away
 
 
 async def _pictures(look: Callable[[], Awaitable[Status]]) -> AsyncIterator[Picture]:
@@ -205,16 +225,23 @@ class _Drawing:
         line.append(f"  {app.component}", "dim")
         if app.route:
             line.append(f"  {_route(app.route)}", "dim")
-        remarks = Table.grid(padding=(0, 1, 0, 0))
-        remarks.add_column(width=3, justify="right")
-        remarks.add_column()
-        for sign, text, style in self._remarks(app):
-            remarks.add_row(sign, Text(text, no_wrap=style == "dim", overflow=self._overflow), style=style)
-        return Group(line, self._bar(app), self._colors(app), remarks)
+        return Group(line, self._bar(app), self._colors(app), self._listed(self._remarks(app)))
+
+    def workload(self, app: WorkloadStatus) -> RenderableType:
+        line = Text(no_wrap=True, overflow=self._overflow)
+        line.append(app.name, "bold")
+        line.append(f"  {app.component}", "dim")
+        rollout = self._rollout(app)
+        if rollout.plain:
+            line.append("  ").append_text(rollout)
+        if app.autoscaler:
+            line.append("  ").append_text(_scaling(app.autoscaler))
+        return Group(line, self._versions(app), self._listed(self._workload_remarks(app)))
 
     def legend(self) -> Text | None:
         """What the signs mean, once there are others than of ready pods."""
         pods = [pod for app in self.status.apps for side in _sides(app).values() for pod in side.pods]
+        pods += [pod for app in self.status.workloads for pod in app.pods]
         states = [state for state in PodState if any(pod.state is state for pod in pods)]
         if not set(states) - {PodState.READY}:
             return None
@@ -266,15 +293,52 @@ class _Drawing:
                 role, tag, notes = side.role, side.tag or "-", Text(", ").join(self._notes(side, app))
                 mark = self.signs.active if side.role is Role.ACTIVE else " "
             count = Text(_count(side), "yellow" if side.wanted is not None and side.ready < side.wanted else "")
-            table.add_row(Text(f"{mark} {name}", style), role, tag, count, self._pods(name, side), notes)
+            table.add_row(Text(f"{mark} {name}", style), role, tag, count, self._pods(STYLES[name], side.pods), notes)
         return table
 
-    def _pods(self, name: str, side: PodsStatus) -> Text:
-        count = Counter(pod.state for pod in side.pods)
+    def _versions(self, app: WorkloadStatus) -> Table:
+        """A line for each version of an app, in columns that are the same for all apps."""
+        versions = [version for each in self.status.workloads for version in each.versions]
+        table = Table.grid(padding=(0, 2, 0, 0), pad_edge=False)
+        table.add_column(
+            min_width=max((len(version.tag) for version in versions), default=0) + 2, overflow=self._overflow
+        )
+        table.add_column(min_width=8, no_wrap=True)
+        table.add_column(min_width=max((len(_ready(version)) for version in versions), default=0), no_wrap=True)
+        table.add_column(no_wrap=True)
+        table.add_column()
+        for version in app.versions:
+            mark = self.signs.active if version.part is Part.PRESENT else " "
+            count = Text(_ready(version), "yellow" if version.ready < version.wanted else "")
+            notes = Text(", ").join(_restarts(version.pods))
+            if version.part is Part.CANARY:
+                notes = Text(", ").join([Text(_ordinals(app), "dim"), *_restarts(version.pods)])
+            pods = self._pods(PARTS[version.part], version.pods)
+            table.add_row(Text(f"{mark} {version.tag}", PARTS[version.part]), version.part, count, pods, notes)
+        return table
+
+    def _rollout(self, app: WorkloadStatus) -> Text:
+        """How far a rollout is; nothing once it is done."""
+        updated = f"{app.updated} of {app.wanted} pods updated"
+        since = f" {self._age(app.since)} ago" if app.since else ""
+        text, style = {
+            RolloutState.ABSENT: ("not there", "yellow"),
+            RolloutState.DONE: ("", ""),
+            RolloutState.UNDER_WAY: (f"rolling out: {updated}, {app.ready} ready", "yellow"),
+            RolloutState.STOPPED: (f"stopped: {updated}, {app.ready} ready", "bold red"),
+            RolloutState.PAUSED: (f"paused{since}: {updated}", "yellow"),
+            RolloutState.WAITING: (f"{updated}; the others wait to be deleted", "yellow"),
+            RolloutState.UNREADY: (f"{app.ready} of {app.wanted} pods ready", "red"),
+        }[app.state]
+        return Text(text, style)
+
+    def _pods(self, ready: str, pods: Sequence[PodStatus]) -> Text:
+        """Pods as signs; those that are `ready` in this style."""
+        count = Counter(pod.state for pod in pods)
         line = Text()
         for state in PodState:
-            style = STYLES[name] if state is PodState.READY else STYLES[state]
-            if len(side.pods) <= MOST_PODS:
+            style = ready if state is PodState.READY else STYLES[state]
+            if len(pods) <= MOST_PODS:
                 line.append(self.signs.of(state) * count[state], style)
             elif count[state]:
                 line.append(f"{self.signs.of(state)}x{count[state]} ", style)
@@ -292,11 +356,8 @@ class _Drawing:
         if color.served and color.color != app.active:
             yield Text("has served", "dim")
         if color.autoscaler:
-            scaler = color.autoscaler
-            wants = f", wants {scaler.wanted}" if scaler.wanted != scaler.current else ""
-            yield Text(f"autoscaled {scaler.least} to {scaler.most}{wants}", "dim")
-        if restarts := sum(pod.restarts for pod in color.pods):
-            yield Text(f"{restarts} restart{'s' if restarts > 1 else ''}", "yellow")
+            yield _scaling(color.autoscaler)
+        yield from _restarts(color.pods)
         if old := sum(not pod.present and pod.state is not PodState.ENDING for pod in color.pods):
             yield Text(f"{old} of an earlier template", "yellow")
 
@@ -304,26 +365,47 @@ class _Drawing:
         """What there is to say of an app, line by line: a sign, a text and a style."""
         signs = self.signs
         for side in _sides(app).values():
-            for reason in side.reasons:
-                told, _, log = reason.rstrip().partition("\n")
-                yield signs.failing, told, "red"
-                yield from (("", f"  {line}", "dim") for line in dedent(log).splitlines())
+            yield from self._reasons(side.reasons)
         for color in app.colors:
             if color.verdict and not color.verdict.passed:
                 for finding in color.verdict.findings[:MOST_FINDINGS]:
                     yield signs.failing, f"gate of {color.color}: {finding}", "red"
         if app.route and app.route.trouble:
             yield signs.warning, f"{_route(app.route)} is not in effect: {app.route.trouble}", "red"
-        for drift in app.drifts:
+        yield from self._around(app.drifts, app.differences, app.warnings)
+
+    def _workload_remarks(self, app: WorkloadStatus) -> Iterator[tuple[str, str, str]]:
+        yield from self._reasons(app.reasons)
+        yield from self._around(app.drifts, app.differences, app.warnings)
+
+    def _reasons(self, reasons: Sequence[str]) -> Iterator[tuple[str, str, str]]:
+        for reason in reasons:
+            told, _, log = reason.rstrip().partition("\n")
+            yield self.signs.failing, told, "red"
+            yield from (("", f"  {line}", "dim") for line in dedent(log).splitlines())
+
+    def _around(
+        self, drifts: Sequence[Drift], differences: Sequence[str], warnings: Sequence[WarningEvent]
+    ) -> Iterator[tuple[str, str, str]]:
+        """What a hand has done, what the next `up` does, and what Kubernetes warns of."""
+        for drift in drifts:
             since = f", {self._age(drift.at)} ago" if drift.at else ""
-            yield signs.warning, f"{drift.text} (by {drift.by}{since})", "yellow"
+            yield self.signs.warning, f"{drift.text} (by {drift.by}{since})", "yellow"
             yield "$", drift.remedy, "yellow"
-        if app.differences:
-            yield signs.to, f"the next `up` {'; '.join(app.differences)}", "cyan"
-        for warning in app.warnings:
+        if differences:
+            yield self.signs.to, f"the next `up` {'; '.join(differences)}", "cyan"
+        for warning in warnings:
             many = f" x{warning.count}" if warning.count > 1 else ""
             text = " ".join(warning.text.split())
             yield "", f"{self._age(warning.at)} ago, {warning.reason}{many}, {warning.subject}: {text}", "dim"
+
+    def _listed(self, remarks: Iterable[tuple[str, str, str]]) -> Table:
+        table = Table.grid(padding=(0, 1, 0, 0))
+        table.add_column(width=3, justify="right")
+        table.add_column()
+        for sign, text, style in remarks:
+            table.add_row(sign, Text(text, no_wrap=style == "dim", overflow=self._overflow), style=style)
+        return table
 
     @property
     def _overflow(self) -> OverflowMethod:
@@ -352,6 +434,26 @@ def _sides(app: AppStatus) -> Mapping[str, PodsStatus]:
 
 def _count(side: PodsStatus) -> str:
     return "not there" if side.wanted is None else f"{side.ready}/{side.wanted}"
+
+
+def _ready(version: VersionStatus) -> str:
+    """How many pods of a version are ready, of how many that are to be; those that go are to be none."""
+    return f"{version.ready}/{version.wanted}" if version.wanted else str(version.ready)
+
+
+def _ordinals(app: WorkloadStatus) -> str:
+    last = app.wanted - 1
+    return f"ordinal {last}" if app.partition == last else f"ordinals {app.partition} to {last}"
+
+
+def _restarts(pods: Sequence[PodStatus]) -> Iterator[Text]:
+    if restarts := sum(pod.restarts for pod in pods):
+        yield Text(f"{restarts} restart{'s' if restarts > 1 else ''}", "yellow")
+
+
+def _scaling(scaler: Autoscaling) -> Text:
+    wants = f", wants {scaler.wanted}" if scaler.wanted != scaler.current else ""
+    return Text(f"autoscaled {scaler.least} to {scaler.most}{wants}", "dim")
 
 
 def _percent(part: int, whole: int) -> str:

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
 
 from lightkube import ApiError
+from lightkube.resources.core_v1 import Pod
 
+from components import kube
 from components.color import Color
 from components.errors import CutoverError
 from components.gates.findings import Finding, Outcome
 from components.gates.gate import Judge
+from components.gates.settings import CanaryGate, Via
+from components.gates.smoke import asked, smoke
 from components.kube import Cluster
-from components.plan import AppPlan
-from components.readiness import look
+from components.plan import AppPlan, WorkloadPlan
+from components.reach import CannotAskError
+from components.readiness import Progress, look
+from components.workloads.rollout import judge
 from cutover.journal import Check
 
 ROUND_SECONDS = 5.0
@@ -32,13 +40,36 @@ async def watch(
     Returns:
         The findings of all rounds, in order.
     """
+    unready: Counter[str] = Counter()
+
+    async def once() -> list[Check]:
+        return [check for app in apps for check in await _round(app, color, cluster, unready, say)]
+
+    return await _rounds(once, seconds)
+
+
+async def watch_workloads(
+    workloads: Sequence[WorkloadPlan], cluster: Cluster, seconds: float, say: Callable[[str], None]
+) -> list[Check]:
+    """Check apps of one version as `watch` does a color: their pods, and a canary's gate.
+
+    While pods are not replaced by themselves, none of the new ones may be in trouble.
+    """
+    unready: Counter[str] = Counter()
+
+    async def once() -> list[Check]:
+        return [check for plan in workloads for check in await _workload_round(plan, cluster, unready, say)]
+
+    return await _rounds(once, seconds)
+
+
+async def _rounds(once: Callable[[], Awaitable[list[Check]]], seconds: float) -> list[Check]:
     clock = asyncio.get_running_loop().time
     end = clock() + seconds
     found: list[Check] = []
-    unready = dict.fromkeys((app.name for app in apps), 0)
     while True:
         begin = clock()
-        found += [check for app in apps for check in await _round(app, color, cluster, unready, say)]
+        found += await once()
         if is_bad(found) or clock() >= end:
             return found
         await asyncio.sleep(max(0.0, min(begin + ROUND_SECONDS, end) - clock()))
@@ -50,7 +81,7 @@ def is_bad(checks: Sequence[Check]) -> bool:
 
 
 async def _round(
-    app: AppPlan, color: Color, cluster: Cluster, unready: dict[str, int], say: Callable[[str], None]
+    app: AppPlan, color: Color, cluster: Cluster, unready: Counter[str], say: Callable[[str], None]
 ) -> list[Check]:
     plan = app.colors[color]
     try:
@@ -61,10 +92,56 @@ async def _round(
             found = await judge.judge(app.gate.model_copy(update={"job": None}))
     except (CutoverError, ApiError) as error:
         return [Check(Outcome.INCONCLUSIVE, str(error), app.name, color, "cluster")]
-    unready[app.name] = 0 if progress.done else unready[app.name] + 1
-    ill = unready[app.name] >= UNREADY_ROUNDS
-    pods = Check(Outcome.FAILED if ill else Outcome.PASSED, f"pods of {plan.name}: {progress}", app.name, color, "pods")
+    text = f"pods of {plan.name}: {progress}"
+    pods = Check(_outcome(unready, app.name, well=progress.done), text, app.name, color, "pods")
     judged = [
         Check(each.outcome, str(each), app.name, color, each.name, each.values) for each in found if not each.dry_run
     ]
     return [pods, *judged]
+
+
+async def _workload_round(
+    plan: WorkloadPlan, cluster: Cluster, unready: Counter[str], say: Callable[[str], None]
+) -> list[Check]:
+    try:
+        pods = await cluster.pods(plan.labels)
+        if plan.kind == "Deployment":
+            progress = await look(cluster, plan.name, plan.labels)
+        else:
+            found = await cluster.find(plan.controller)
+            progress = judge(plan, found, pods).progress if found else Progress(0, 1, done=False, troubles=())
+        findings = await _canary(plan, plan.gate, pods, cluster, say) if plan.base and plan.gate else []
+    except (CutoverError, ApiError) as error:
+        return [Check(Outcome.INCONCLUSIVE, str(error), plan.name, "", "cluster")]
+    well = progress.done or (plan.holds and not progress.troubles)
+    text = f"pods of {plan.name}: {progress}"
+    told = [Check(_outcome(unready, plan.name, well=well), text, plan.name, "", "pods")]
+    return told + [Check(each.outcome, str(each), plan.name, "", each.name) for each in findings]
+
+
+def _outcome(unready: Counter[str], app: str, *, well: bool) -> Outcome:
+    """Blame an app whose pods have not been well for some rounds."""
+    unready[app] = 0 if well else unready[app] + 1
+    return Outcome.FAILED if unready[app] >= UNREADY_ROUNDS else Outcome.PASSED
+
+
+async def _canary(
+    plan: WorkloadPlan, gate: CanaryGate, pods: Sequence[Pod], cluster: Cluster, say: Callable[[str], None]
+) -> list[Finding]:
+    """Ask a canary what its gate asks."""
+    names = sorted(name for name in kube.names(pods) if int(name.rpartition("-")[2]) >= plan.partition)
+    found = []
+    for name, test in gate.smoke.items():
+        say(f"{plan.name}: smoke {name}")
+        try:
+            if not names:
+                raise CannotAskError("it has no pods")  # noqa: TRY301  # told as what else could not be asked
+            async with AsyncExitStack() as ways:
+                if test.via is Via.PROXY:
+                    ask = cluster.reach.pods(plan.namespace, names, plan.pod_port)
+                else:
+                    ask = await ways.enter_async_context(cluster.reach.forward(plan.namespace, names, plan.pod_port))
+                found.append(await smoke(name, test, asked(test, ask), seconds=test.deadline_seconds))
+        except CannotAskError as error:
+            found.append(Finding(Outcome.INCONCLUSIVE, f"smoke {name}: {error}"))
+    return found

@@ -66,7 +66,7 @@ class FakeEngine(Engine):
         load(self.keys)
         return {"steps": []}
 
-    def up(self, message: str) -> str:
+    def up(self, message: str, stop: Callable[[], bool] = lambda: False) -> str:  # noqa: ARG002  # it takes no time
         keys = self.keys
         self.ups.append({key: keys[key] for key in ("activeColor", "canaryReplicas", "canaryWeight") if key in keys})
         self.past.insert(0, (keys, "failed"))

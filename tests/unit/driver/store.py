@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from components.config import load
 from components.kube import Cluster
-from components.plan import AppPlan, ColorPlan, StackPlan
+from components.plan import AppPlan, ColorPlan, StackPlan, WorkloadPlan
 from components.planner import plan
 from tests.unit.api import Api
 
@@ -41,6 +41,8 @@ class Store:
             self.put("namespaces", self.plan.namespace_manifest)
         for app in self.plan.apps:
             self._stand(app)
+        for workload in self.plan.workloads:
+            self._roll_out(workload)
 
     def read(self, look: Callable[[Cluster], Awaitable[Answer]]) -> Answer:
         """What `look` finds in a cluster that is this."""
@@ -88,6 +90,40 @@ class Store:
             ]
             parents = route["spec"].get("parentRefs", [])
             made["status"] = {"parents": [{"parentRef": parent, "conditions": conditions} for parent in parents]}
+
+    def _roll_out(self, plan: WorkloadPlan) -> None:
+        for config_map in plan.config_maps:
+            self.put("configmaps", config_map)
+        for plural, item in (
+            ("poddisruptionbudgets", plan.disruption_budget),
+            ("horizontalpodautoscalers", plan.autoscaler),
+        ):
+            if item:
+                self.put(plural, item)
+        if plan.kind == "Deployment":
+            self._deploy(plan.controller, {})
+            self.items["deployments"][plan.name]["spec"].setdefault("paused", False)
+        else:
+            self._keep(plan)
+        for service in plan.services:
+            self._serve_pods(self.put("services", service))
+
+    def _keep(self, plan: WorkloadPlan) -> None:
+        """Let a StatefulSet or a DaemonSet (of three nodes) have all of its pods."""
+        made, size = self.put(f"{plan.kind.lower()}s", plan.controller), plan.replicas or 3
+        made["metadata"] |= {"uid": f"uid-of-{plan.name}", "generation": 1}
+        counts: tuple[str, ...] = ("replicas", "readyReplicas", "availableReplicas")
+        if plan.kind == "DaemonSet":
+            counts = ("desiredNumberScheduled", "currentNumberScheduled", "updatedNumberScheduled")
+            counts += ("numberAvailable", "numberReady", "numberMisscheduled")
+        made["status"] = {"observedGeneration": 1, "currentRevision": "base", **dict.fromkeys(counts, size)}
+        if plan.kind == "StatefulSet":
+            made["status"]["updatedReplicas"] = size - (plan.partition if plan.base else 0)
+        for number in range(size):
+            below = plan.base is not None and number < plan.partition
+            template = ((plan.base if below else None) or plan.controller)["spec"]["template"]
+            labels = {**template["metadata"]["labels"], "controller-revision-hash": "base" if below else "top"}
+            self.put("pods", _pod(f"{plan.name}-{number}", labels, template["spec"]))
 
     def _deploy(self, manifest: Item, notes: Mapping[str, str]) -> None:
         made = self.put("deployments", manifest)

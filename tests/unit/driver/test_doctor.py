@@ -258,7 +258,7 @@ def test_the_namespace(namespace: dict[str, str] | None, keys: dict[str, Any], s
 def test_what_we_may_not_do_is_told_with_the_role_that_allows_it() -> None:
     store = Store(stack_plan(web()), forbidden={"patch deployments", "pods/log"})
     first, second = checked(doctor.check_permissions, store)
-    assert first.text == "we may not patch deployments.apps in namespace test, which is for the colors"
+    assert first.text == "we may not patch deployments.apps in namespace test, which is for the colors and RollingApp"
     assert first.remedy == (
         "kubectl --context c --namespace test create role cutover-deployments --verb "
         "get,list,watch,create,patch,delete --resource deployments.apps && kubectl --context c --namespace test "

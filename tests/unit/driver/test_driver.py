@@ -67,10 +67,12 @@ def room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[str,
         async def watch(*_: Any) -> list[Check]:
             return made.checks.pop(0)() if made.checks else []
 
-        monkeypatch.setattr(module, "watch", watch)
+        monkeypatch.setattr("cutover.watch.watch", watch)
+        monkeypatch.setattr("cutover.watch.watch_workloads", watch, raising=False)
         monkeypatch.setattr(module, "_refuse_unserved", lambda *_: None)
         monkeypatch.setattr("cutover.desk.Cluster", lambda *_: None)
         monkeypatch.setattr(module, "POLL_SECONDS", 0.0)
+        monkeypatch.setattr("cutover.helm.POLL_SECONDS", 0.0)
         return made
 
     return make

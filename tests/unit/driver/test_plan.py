@@ -11,7 +11,9 @@ import msgspec
 import pytest
 from rich.console import Console
 
-from cutover.plan import Act, Cost, Danger, Op, Phase, Plan, read, render
+from cutover.dangers import Danger
+from cutover.plan import Act, Cost, Plan, read, render
+from cutover.previews import Op, Phase
 from tests.unit.configs import GATEWAY
 from tests.unit.driver.previews import API, NEW, NEXT, OLD, WEB, position, preview
 

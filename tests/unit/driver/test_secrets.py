@@ -12,7 +12,6 @@ from rich.console import Console, RenderableType
 
 from components.config import load
 from components.problems import Path as KeyPath
-from cutover import driver as module
 from cutover import history, plan, status, view
 from cutover.desk import Desk
 from cutover.driver import Driver
@@ -43,7 +42,7 @@ def test_a_release_from_staging_to_its_way_back(tmp_path: Path, monkeypatch: pyt
     async def badly(*_: Any) -> list[Check]:
         return [Check("failed", "metric errors: 0.5, more than 0.01", "app", "green", "errors", (0.5,))]
 
-    monkeypatch.setattr(module, "watch", badly)
+    monkeypatch.setattr("cutover.watch.watch", badly)
     monkeypatch.setattr("cutover.desk.Cluster", lambda *_: None)
     keys = {"activeColor": "blue", "imageTag": {"blue": "1", "green": "2"}}
     engine = FakeEngine(tmp_path, {**keys, "apps": {"app": {**API, **SECRET, "colors": {"blue": SECRET}}}})

@@ -18,7 +18,8 @@ from components.kube import REQUEST_SECONDS, Cluster
 from components.plan import MANAGED_BY, StackPlan
 from cutover import drift, status
 from cutover.errors import NotStartedError, RefusedError
-from cutover.status import AppStatus, ColorStatus, Lookout, PodState, Status
+from cutover.pods import PodState
+from cutover.status import AppStatus, ColorStatus, Lookout, Status
 from tests.unit.api import Api
 from tests.unit.configs import GATEWAY, app, canary, stack, web
 from tests.unit.driver.engine import FakeEngine
