@@ -132,6 +132,12 @@ class Story:
         return self.first.note
 
     @property
+    def aim(self) -> str:
+        """What it was to do, in few words, for a release that tells no shares: of apps of one version."""
+        of, to = self.note.get("app"), self.note.get("to")
+        return self.first.verb + (f" of {of}" if of else "") + (f" to {to}" if to else "")
+
+    @property
     def steps(self) -> list[str]:
         """Its steps: pods (`3`), percent (`25%`), and `live`."""
         return list(filter(None, self.note.get("steps", "").split(",")))

@@ -60,9 +60,9 @@ def test_without_a_name_none_is_guessed() -> None:
 
 
 def test_what_is_paused_is_not_rolled() -> None:
-    with pytest.raises(RefusedError, match="web is paused, .*`pulumi config rm --path apps.web.paused`"):
+    with pytest.raises(RefusedError, match=r"web is paused, .*`pulumi config rm --path apps.web.paused`"):
         crew({"web": OWN | {"paused": True}}, "web").rolled("1.1.0", {})
-    with pytest.raises(RefusedError, match="web is paused, .*`pulumi config rm paused`"):
+    with pytest.raises(RefusedError, match=r"web is paused, .*`pulumi config rm paused`"):
         crew({"web": OWN}, "web", paused=True).rolled("1.1.0", {})
 
 
@@ -80,6 +80,11 @@ def test_the_way_back_is_what_ran_and_not_what_a_hand_has_changed_since() -> Non
     assert out.back([out.rolled("1.1.0", {})]) == {"apps.web.tag": "1.0.0"}
 
 
+def test_a_way_back_leaves_what_is_staged() -> None:
+    out = crew({"db": DB | {"canary": {"tag": "3"}}}, "db")
+    assert out.back([out.rolled("2", {})], out.ran({"apps": {"db": DB}})) == {"apps.db.tag": "1.0.0"}
+
+
 def test_a_configuration_without_the_app_is_nothing_to_go_back_to() -> None:
     assert crew({"web": OWN}, "web").ran({"apps": {"shop": OWN}}) is None
     assert crew({"web": WEB}, tag="1").ran({"apps": {"web": WEB}}) is None
@@ -87,7 +92,7 @@ def test_a_configuration_without_the_app_is_nothing_to_go_back_to() -> None:
 
 def test_a_secret_is_not_noted() -> None:
     out = crew({"web": OWN}, "web", secrets=("apps.web.env.A",))
-    with pytest.raises(RefusedError, match="apps.web.env.A, which is a secret"):
+    with pytest.raises(RefusedError, match=r"apps\.web\.env\.A, which is a secret"):
         out.back([out.rolled("1.1.0", {path_of("env.A"): "2"})])
     assert out.edit(out.rolled("1.1.0", {path_of("env.A"): "2"})).secret == {"apps.web.env.A"}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -133,12 +134,36 @@ def test_an_abort_does_not_wait_for_the_up(web: Room) -> None:
 def test_undo_puts_the_whole_of_it_back(web: Room) -> None:
     web.driver.roll("1.1.0", {path_of("env.A"): "2"}, watch=0, app="app")
     web.driver.roll("1.2.0", {path_of("env.B"): "3"}, watch=0, app="app")
+    web.engine.up("by hand, without a change")
     assert web.driver.undo("app") is Exit.DONE
     assert web.app == WEB | {"tag": "1.1.0", "env": {"A": "2"}}
     assert web.driver.undo_to(3, "app") is Exit.DONE
     assert web.app == WEB
     with pytest.raises(RefusedError, match="goes back 4 changes, not 9"):
         web.driver.undo_to(9, "app")
+
+
+def test_an_undo_that_fails_is_gone_on_with(web: Room) -> None:
+    web.driver.roll("1.1.0", {}, watch=0, app="app")
+    web.engine.fails[3] = failing()
+    with pytest.raises(StuckError):
+        web.driver.undo("app")
+    assert web.driver.resume() is Exit.DONE
+    assert web.app == WEB
+
+
+def test_the_note_is_there_before_anything_is_taken_out(web: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    change, changes = web.engine.change, []
+
+    def keep(values: dict[str, Any], remove: Sequence[str] = (), secret: Collection[str] = ()) -> None:
+        changes.append((next(iter(values), "").partition(".")[0], [*remove]))
+        change(values, remove, secret)
+
+    monkeypatch.setattr(web.engine, "change", keep)
+    web.engine.fails[2] = failing()
+    with pytest.raises(RolledBackError):
+        web.driver.roll("1.1.0", {path_of("env.B"): "2"}, watch=0, app="app")
+    assert changes == [("release", []), ("release", []), ("release", ["apps.app.env.B"]), ("", ["release"])]
 
 
 def test_a_canary_goes_through_its_ordinals(db: Room) -> None:
@@ -169,5 +194,5 @@ def test_what_was_rolled_is_not_retried_by_its_tag_alone(web: Room) -> None:
     web.engine.fails[2] = failing()
     with pytest.raises(RolledBackError):
         web.driver.roll("1.1.0", {path_of("env.A"): "2"}, watch=0, app="app")
-    with pytest.raises(RefusedError, match="`cutover roll 1.1.0` rolls it again"):
+    with pytest.raises(RefusedError, match=r"`cutover roll 1\.1\.0` rolls it again"):
         web.driver.retry()

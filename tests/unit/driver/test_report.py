@@ -563,3 +563,32 @@ def test_writes_shares(share: float, text: str) -> None:
 @pytest.mark.parametrize(("value", "end"), [(0.031, 0.05), (1, 1), (7, 10), (0, 1), (2.4, 2.5), (110, 200)])
 def test_axes_end_at_round_numbers(value: float, end: float) -> None:
     assert figures.ceiling(value) == pytest.approx(end)
+
+
+def rolled(*events: tuple[Kind, str]) -> Story:
+    """A release of an app of one version, which has no color and no share."""
+    release = Release("roll", "live", {}, by="ada")
+    release.step = 1
+    release.tell(Kind.BEGAN, "roll to 2.0", 0, note={"verb": "roll", "to": "2.0", "app": "db", "steps": "live"})
+    for kind, text in events:
+        release.tell(kind, text, 5)
+    return Story(release.events)
+
+
+def test_a_release_without_colors_tells_no_shares() -> None:
+    done = rolled((Kind.MOVING, "takes 2.0"), (Kind.MOVED, "has 2.0"), (Kind.DONE, "all pods run 2.0"))
+    assert "roll of db to 2.0: done" in pages.summary(done)
+    assert "<h1>roll of db to 2.0</h1>" in pages.page(done)
+    back = rolled((Kind.MOVING, "takes 2.0"), (Kind.FAILED, "no image"), (Kind.BACK, ""), (Kind.ROLLED_BACK, "back"))
+    assert "The old version was back 5.0 s later" in pages.summary(back)
+    for text in (pages.summary(back), pages.page(back), pages.summary(done), pages.page(done)):
+        assert not re.findall("share|traffic|not known", text.rpartition("</style>")[2])
+
+
+@pytest.mark.parametrize("told", [rolled((Kind.MOVING, "takes 2.0"), (Kind.DONE, "")), story("promotion")])
+def test_its_stages_are_one_table(told: Story) -> None:
+    tokens = MarkdownIt("commonmark").enable("table").parse(pages.summary(told))
+    of_table = tokens[: next(number for number, token in enumerate(tokens) if token.type == "table_close")]
+    assert sum(token.type == "tr_open" for token in of_table) == 1 + sum(
+        stage.act is Act.MOVING or stage.seconds >= 5 for stage in told.stages
+    )
