@@ -327,7 +327,7 @@ def abort(context: Context, *, commit: bool) -> Exit:
 def undo(context: Context, to: int | None, app: str, *, commit: bool) -> Exit:
     """Go back to what was live before: no gate, no analysis, no image pull. Apps of one version are rolled back."""
     with context.driver(commit=commit) as driver:
-        return Exit(driver.undo(app) if to is None else driver.undo_to(to, app))
+        return Exit(driver.undo(to or 0, app))
 
 
 @cutover.command()

@@ -79,16 +79,20 @@ class Crew:
     @property
     def trees(self) -> Trees:
         """What the configuration says of them."""
-        shared = {} if self.app else {"": {TAG: self.keys[TAG]}}
-        return copy.deepcopy({**{name: self.keys["apps"][name] for name in self.apps}, **shared})
+        return self.trees_in(self.keys) or {}
 
-    def ran(self, keys: Mapping[str, Any]) -> Trees | None:
-        """What another configuration says of them, canaries and pauses apart; None where it has not all of them."""
+    def trees_in(self, keys: Mapping[str, Any]) -> Trees | None:
+        """What a configuration says of them; None where it has not all of them."""
         described = keys.get("apps") or {}
         if not described.keys() >= self.apps.keys() or not (self.app or TAG in keys):
             return None
         shared = {} if self.app else {"": {TAG: keys[TAG]}}
-        return {**{name: _without(described[name], _PASSING) for name in self.apps}, **shared}
+        return copy.deepcopy({**{name: described[name] for name in self.apps}, **shared})
+
+    def ran(self, keys: Mapping[str, Any]) -> Trees | None:
+        """What another configuration says of them, canaries and pauses apart; None where it has not all of them."""
+        found = self.trees_in(keys)
+        return found and {name: _without(tree, _PASSING) for name, tree in found.items()}
 
     def rolled(self, tag: str, changes: Mapping[Path, Any]) -> Trees:
         """Run a tag, with `changes` (paths below an app, or below every one). Raises RefusedError for a paused one."""

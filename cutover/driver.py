@@ -22,15 +22,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
-from components.color import Color
 from components.errors import CutoverError
 from components.gates.findings import Outcome
-from components.memory import Memory
 from components.problems import Path as KeyPath
-from components.problems import written
-from components.schema import RollingApp
-from cutover.course import Colors, Versions, course
-from cutover.crew import TAG, Crew
+from cutover.colors import Colors
+from cutover.course import Course
 from cutover.desk import Desk
 from cutover.engine import Engine
 from cutover.errors import (
@@ -44,10 +40,11 @@ from cutover.errors import (
     UpFailedError,
 )
 from cutover.helm import Helm, who
-from cutover.history import Live, config_of, live_before, ran_before
+from cutover.history import config_of
 from cutover.journal import Check, Event, Journal, Kind, Standing, percent
-from cutover.position import POSITION_KEYS, Edit, Scope, leaves_of
+from cutover.position import Edit
 from cutover.release import KEY, Release, State, Step
+from cutover.versions import Versions
 
 _STANDS: Final = {Kind.BEGAN, Kind.MOVED, Kind.FAILED, Kind.BACK, Kind.STUCK, Kind.INTERRUPTED}
 """Events that say where traffic is."""
@@ -91,30 +88,17 @@ class Driver:
         self._helm = Helm(engine, journal.folder, say)
 
     def stage(self, tag: str, changes: Mapping[KeyPath, Any], app: str = "") -> Exit:
-        """Run a tag on the other color, with `changes` to what the live one has; no traffic moves."""
+        """Run a tag on the other color, with `changes` to what the live one has, or, with no pods, as a canary."""
         with self._helm:
-            desk = self._free_desk()
-            if desk.is_of_one_version(app):
-                crew = _crew(desk, app)
-                self._edit(crew.edit(crew.staged(tag, changes)))
-                self._committed(f"Stage {tag} for a canary of {app}")
-                return Exit.DONE
-            scope = _scope(desk, app)
-            if scope.where.canary_replicas or scope.where.canary_weight:
-                raise RefusedError(
-                    f"A canary of {scope.where.tags.of(scope.where.active.other)} takes traffic, which no other "
-                    "version may inherit. `cutover promote` promotes it, `cutover undo` drops it."
-                )
-            self._edit(scope.staged(tag, changes))
+            self._edit(_course(self._free_desk(), app).staged(tag, changes))
             self._up(f"cutover stage {tag}")
-            self._committed(f"Stage {tag} on {scope.where.active.other}")
+            self._committed(f"Stage {tag}")
             return Exit.DONE
 
     def free(self, app: str = "") -> Exit:
         """End the idle color's pods."""
         with self._helm:
-            scope = _scope(self._free_desk(), app)
-            self._engine.change({scope.path("idleReplicas"): 0})
+            self._engine.change({Colors(self._free_desk(), app).scope.path("idleReplicas"): 0})
             self._up("cutover free")
             self._committed("Free the idle color")
             return Exit.DONE
@@ -123,7 +107,7 @@ class Driver:
         """Replace the pods of apps of one version, and put back what ran before if the new ones do badly."""
         with self._helm:
             desk = self._free_desk()
-            crew = _crew(desk, app)
+            crew = Versions(desk, app).crew
             trees = crew.rolled(tag, changes)
             back = crew.back([trees], crew.ran(self._last_keys()))
             release = self._release("roll", tag, (Step(),), app=app, watch=watch, back=back)
@@ -137,57 +121,21 @@ class Driver:
         """Move traffic to the other color step by step, and back if it does badly at one."""
         return self._begin("canary", tuple(steps), app=app, pause=pause, watch=watch)
 
-    def undo(self, app: str = "") -> Exit:
-        """Move all traffic back to the color that was live before, which needs neither gate nor analysis.
+    def undo(self, steps: int = 0, app: str = "") -> Exit:
+        """Go back to what was live `steps` changes ago; 0: from what is new now, which needs neither gate nor analysis.
 
-        Apps of one version lose their canary or, without one, get back what they ran before.
+        What runs nowhere any more is staged first.
         """
         with self._helm:
             desk = self._free_desk()
-            if desk.is_of_one_version(app):
-                return self._undo_versions(desk, app)
-            scope = _scope(desk, app)
-            where = scope.where
-            if not (where.canary_replicas or where.canary_weight):
-                for name in scope.apps:
-                    _refuse_unserved(desk, name, where.active.other)
-            to = where.active if where.canary_replicas or where.canary_weight else where.active.other
-            release = self._release("undo", to, (Step(),), app=app)
-            self._write(release, Colors(desk, app).edit(release))
-            return self._run(release, desk)
-
-    def undo_to(self, steps: int, app: str = "") -> Exit:
-        """Make live again what was live `steps` changes ago; where no color runs it any more, it is staged first."""
-        with self._helm:
-            desk = self._free_desk()
-            if desk.is_of_one_version(app):
-                return self._undo_versions(desk, app, steps)
-            scope = _scope(desk, app)
-            then = live_before(self._engine.history(), self._engine.project, steps, app)
-            tag = next(iter(then.tags.values()))
-            where = scope.where
-            if _runs(scope, where.active, then):
-                raise RefusedError(f"{where.active} ({tag}) is live and runs just that.")
-            if not _runs(scope, where.active.other, then):
-                self._edit(scope.other_color(tag, then.overlays))
-                self._up(f"cutover undo: stage {tag}")
+            way = _course(desk, app).undone(steps, self._engine.history)
+            if way.first:
+                self._edit(way.first)
+                self._up("cutover undo: stage what is gone")
                 desk = Desk.of(self._engine)
-            release = self._release("undo", where.active.other, (Step(),), app=app)
-            self._write(release, Colors(desk, app).edit(release))
+            release = self._release("undo", way.to, (Step(),), app=app, back=way.back)
+            self._write(release, way.edit)
             return self._run(release, desk)
-
-    def _undo_versions(self, desk: Desk, app: str, steps: int = 0) -> Exit:
-        """Put back what apps of one version ran `steps` changes ago; 0 drops their canary or, without one, is 1."""
-        crew = _crew(desk, app)
-        trees, tag = crew.without_canary(), crew.tag
-        if steps or trees == crew.trees:
-            trees = ran_before(self._engine.history(), self._engine.project, steps or 1, crew)
-            tag = str(trees[app][TAG])
-        if trees == crew.trees:
-            raise RefusedError(f"{', '.join(crew.apps)} run just that, {tag}.")
-        release = self._release("undo", tag, (Step(),), app=app, back={})
-        self._write(release, crew.edit(trees))
-        return self._run(release, desk)
 
     def resume(self) -> Exit:
         """Go on with the release under way, be it paused or left by a driver that has died."""
@@ -197,13 +145,9 @@ class Driver:
             self._helm.unwish()
             if release.state is State.BACK:
                 self._back(release, "it was on its way back")
-            if release.state is State.PAUSED and release.is_last:
-                crew = _crew(desk, release.app)
-                release = release.now(State.MOVING)
-                self._write(release, crew.edit(crew.paused(yes=False)))
-            else:
-                release = release.next() if release.state is State.PAUSED else release
-                self._write(release, course(desk, release).edit(release))
+            goes_on = release.state is State.PAUSED and not release.is_last
+            release = release.next() if goes_on else release.now(State.MOVING)
+            self._write(release, _course(desk, release.app).edit(release))
             return self._run(release, desk)
 
     def pause(self) -> Exit:
@@ -243,20 +187,10 @@ class Driver:
         """Write the first step, show what it would do, and go."""
         with self._helm:
             desk = self._free_desk()
-            if desk.is_of_one_version(app):
-                crew = _crew(desk, app)
-                trees = [crew.at(step) for step in steps]
-                back = crew.back(trees)
-                release = self._release(verb, crew.canary_tag, steps, app=app, pause=pause, watch=watch, back=back)
-                return self._start(release, desk, crew.edit(trees[0]), crew.back(trees[:1]))
-            scope = _scope(desk, app)
-            to = scope.where.active.other
-            for step in steps:
-                scope.at(step, to)
-            _refuse_equal(scope)
-            release = self._release(verb, to, steps, app=app, pause=pause, watch=watch)
-            edit = Edit(scope.at(steps[0], to))
-            return self._start(release, desk, edit, {path: _at(scope.keys, path.split(".")) for path in edit.values})
+            apps = _course(desk, app)
+            back = apps.back(steps)
+            release = self._release(verb, apps.to, steps, app=app, pause=pause, watch=watch, back=back)
+            return self._start(release, desk, apps.edit(release), apps.before(release))
 
     def _release(self, verb: str, to: str, steps: tuple[Step, ...], **more: Any) -> Release:
         return Release(verb, to, steps, began=_now(), by=who(), **more)
@@ -290,7 +224,7 @@ class Driver:
                 if stays:
                     return self._paused(release)
                 release = release.next()
-                self._write(release, course(desk, release).edit(release))
+                self._write(release, _course(desk, release.app).edit(release))
         except WishedHeldError:
             return self._hold(release)
         except StepFailedError as error:
@@ -313,7 +247,7 @@ class Driver:
         """Put the stack at the step that is written. Raises StepFailedError."""
         self._tell(Kind.MOVING, release, f"{release.to} takes {release.told}")
         since, begin = _now(), time.monotonic()
-        heard = {"abort", "pause"} if _may_be_held(release, desk) else {"abort"}
+        heard = {"abort", "pause"} if _course(desk, release.app).can_hold(release) else {"abort"}
         try:
             self._up(f"cutover {release.verb}: {release.to} takes {release.told}", lambda: self._helm.wished in heard)
         except UpFailedError as error:
@@ -329,7 +263,7 @@ class Driver:
     def _watch(self, release: Release, desk: Desk) -> None:
         """Check what has got traffic. Raises StepFailedError."""
         begin = time.monotonic()
-        checks = tuple(course(desk, release).watch(release, self._say))
+        checks = tuple(_course(desk, release.app).watch(release, self._say))
         bad = "; ".join(check.text for check in checks if check.outcome == Outcome.FAILED)
         if bad:
             self._tell(Kind.FAILED, release, f"failed {release.place}: {bad}", checks=checks)
@@ -340,7 +274,7 @@ class Driver:
     def _judged(self, release: Release, desk: Desk, since: str, reason: str = "") -> tuple[Check, ...]:
         """Return what the gate found in an `up` that began at `since`; `reason` tells what a failed one failed for."""
         try:
-            return tuple(course(desk, release).judged(release, since, reason))
+            return tuple(_course(desk, release.app).judged(release, since, reason))
         except CutoverError as error:
             self._say(f"warning: what the gate found cannot be read: {error}")
             return ()
@@ -372,8 +306,8 @@ class Driver:
 
     def _hold(self, release: Release) -> Exit:
         """Hold a rollout at the pods that it has come to."""
-        crew = _crew(Desk.of(self._engine), release.app)
-        self._write(release.now(State.PAUSED), crew.edit(crew.paused(yes=True)))
+        release = release.now(State.PAUSED)
+        self._write(release, _course(Desk.of(self._engine), release.app).edit(release))
         self._up("cutover pause")
         return self._paused(release)
 
@@ -397,7 +331,7 @@ class Driver:
         self._say(f"{reason}\nGoing back to {release.old}.")
         begin = time.monotonic()
         try:
-            self._write(release, course(Desk.of(self._engine), release).edit(release))
+            self._write(release, _course(Desk.of(self._engine), release.app).edit(release))
             self._up(f"cutover {release.verb}: back to {release.old}")
         except UpFailedError as error:
             self._tell(Kind.STUCK, release, f"could not go back: {_reason(error)}")
@@ -447,10 +381,9 @@ class Driver:
         here, there = Release.of_note(desk.settings.release), Release.of_note(last.keys.get(KEY) or {})
         if there is None:
             return False
-        paths = [(*(("apps", there.app) if there.app else ()), key) for key in POSITION_KEYS]
-        values = {path: value for path in paths if (value := _at(last.keys, path)) is not None}
+        edit = _course(desk, there.app).adopted(last.keys)
         if here is None:
-            is_behind = any(_at(desk.keys, path) != value for path, value in values.items())
+            is_behind = bool(edit.values or edit.remove)
         else:
             is_behind = here.began == there.began and here.progress < there.progress
         if is_behind:
@@ -458,8 +391,7 @@ class Driver:
             is_done = there.state is State.MOVING and update.get("result") == "succeeded"
             if is_done and there.pause is None and not there.is_last:
                 there = there.now(State.PAUSED)  # a job's step
-            leaves = {written(leaf): value for path in values for leaf, value in leaves_of(values[path], path)}
-            self._engine.change({**leaves, **there.note()})
+            self._write(there, edit)
         return is_behind
 
     def _write(self, release: Release, edit: Edit) -> None:
@@ -551,55 +483,8 @@ class Driver:
         return found
 
 
-def _scope(desk: Desk, app: str) -> Scope:
-    return Colors(desk, app).scope
-
-
-def _crew(desk: Desk, app: str) -> Crew:
-    return Versions(desk, app).crew
-
-
-def _may_be_held(release: Release, desk: Desk) -> bool:
-    """Tell whether what goes on is the rollout of Deployments, which Kubernetes can hold."""
-    return release.verb == "roll" and all(isinstance(app, RollingApp) for app in _crew(desk, release.app).apps.values())
-
-
-def _at(keys: Mapping[str, Any], path: Sequence[Any]) -> Any:
-    """What stands at a path; None where there is nothing."""
-    found: Any = keys
-    for part in path:
-        found = (found or {}).get(part)
-    return found
-
-
-def _refuse_equal(scope: Scope) -> None:
-    """Refuse a release of what is live already."""
-    tags, active = scope.where.tags, scope.where.active
-    if tags.of(active) == tags.of(active.other) and all(
-        app.pod(active) == app.pod(active.other) for app in scope.apps.values()
-    ):
-        raise RefusedError(
-            f"{active.other} runs what {active} runs, {tags.of(active)}: there is nothing to release. Stage a version "
-            "first: `cutover stage TAG`"
-        )
-
-
-def _runs(scope: Scope, color: Color, version: Live) -> bool:
-    """Tell whether a color runs a version that was live."""
-    overlays = {name: scope.overlay(name, color) for name in scope.apps if name in version.overlays}
-    return {scope.where.tags.of(color)} == set(version.tags.values()) and overlays == version.overlays
-
-
-def _refuse_unserved(desk: Desk, name: str, color: Color) -> None:
-    """Refuse to go back to what has never been live."""
-    (app,) = (app for app in desk.plan.apps if app.name == name)
-    plan = app.colors[color]
-    memory = Memory.of(desk.cluster.wait_for(lambda here: here.deployment(plan.name)))
-    if memory.served != plan.template_hash:
-        raise RefusedError(
-            f"{name}: {color} ({plan.tag}) has not been live as it is now, so there is nothing to go back to there. "
-            "`cutover history` lists what was live, `cutover undo --to N` goes back to it."
-        )
+def _course(desk: Desk, app: str) -> Course:
+    return Versions(desk, app) if desk.is_of_one_version(app) else Colors(desk, app)
 
 
 def _reason(error: UpFailedError) -> str:

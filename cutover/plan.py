@@ -458,10 +458,10 @@ class Picture:
         return table
 
     def _workloads(self, to: str) -> Table:
-        table = _table("app", "kind", "tag", "pods", "canary", "rollout")
+        table = _table("app", "kind", "tag", "pods", "canary", "ordinals", "rollout")
         for app in self.plan.workloads:
             before, after = (
-                (side.tag, side.count, side.canary, side.strategy) if side else ("",) * 4
+                (side.tag, side.count, side.canary_tag or "", side.ordinals, side.strategy) if side else ("",) * 5
                 for side in (app.before, app.after)
             )
             table.add_row(app.name, app.kind, *map(partial(_pair, to=to), before, after))

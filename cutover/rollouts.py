@@ -45,9 +45,15 @@ class Version(msgspec.Struct, frozen=True):
         return f"{self.replicas}-{self.most}" if self.most else str(self.replicas)
 
     @property
+    def ordinals(self) -> str:
+        """Those of the canary; "" where there is none."""
+        first, last = (self.replicas or 0) - self.canaries, (self.replicas or 0) - 1
+        return "" if self.canary_tag is None else str(last) if first == last else f"{first}-{last}"
+
+    @property
     def canary(self) -> str:
         """The canary in few words; "" where there is none."""
-        return f"{self.canary_tag} on {self.canaries}" if self.canary_tag else ""
+        return f"{self.canary_tag} on ordinal{'s' * (self.canaries > 1)} {self.ordinals}" if self.canary_tag else ""
 
     @property
     def is_still(self) -> bool:
@@ -90,7 +96,9 @@ class WorkloadChange(msgspec.Struct, frozen=True):
         if before.strategy != after.strategy and PAUSED in {before.strategy, after.strategy}:
             told.append("its rollout is paused" if after.strategy == PAUSED else "its rollout goes on")
         told += _resized(before, after)
-        return "; ".join(told or [f"stays on {after.tag}" + (f", with {after.canary}" if after.canary else "")])
+        return "; ".join(
+            told or [f"stays on {after.tag}" + (f", with a canary of {after.canary}" if after.canary else "")]
+        )
 
     @property
     def pods(self) -> tuple[int, int, int]:
@@ -182,7 +190,7 @@ def _canary(before: Version | None, after: Version) -> list[str]:
     if was == now:
         return []
     if now:
-        return [f"{after.canary} of {after.count} pods as a canary" + (f", after {was}" if was else "")]
+        return [f"a canary of {now}" + (f", after {was}" if was else "")]
     return [] if before and before.canary_tag == after.tag else [f"the canary of {before and before.canary_tag} goes"]
 
 

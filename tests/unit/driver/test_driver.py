@@ -69,7 +69,7 @@ def room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[str,
 
         monkeypatch.setattr("cutover.watch.watch", watch)
         monkeypatch.setattr("cutover.watch.watch_workloads", watch, raising=False)
-        monkeypatch.setattr(module, "_refuse_unserved", lambda *_: None)
+        monkeypatch.setattr("cutover.colors._refuse_unserved", lambda *_: None)
         monkeypatch.setattr("cutover.desk.Cluster", lambda *_: None)
         monkeypatch.setattr(module, "POLL_SECONDS", 0.0)
         monkeypatch.setattr("cutover.helm.POLL_SECONDS", 0.0)
@@ -215,13 +215,13 @@ def test_an_undo_that_fails_goes_nowhere_else(room: Make) -> None:
 def test_what_was_live_before_is_staged_again_where_no_color_runs_it(room: Make) -> None:
     here = room()
     then = Live(Color.GREEN, {"app": "0.9.0"}, {"app": {"env": {"LOG": "info"}}})
-    here.monkeypatch.setattr(module, "live_before", lambda *_: then)
-    assert here.driver.undo_to(3) is Exit.DONE
+    here.monkeypatch.setattr("cutover.colors.live_before", lambda *_: then)
+    assert here.driver.undo(3) is Exit.DONE
     assert positions(here) == [("blue", 0), ("green", 0)]
     assert here.engine.keys["imageTag"] == {"blue": "1.0.0", "green": "0.9.0"}
     assert here.engine.keys["apps"]["app"]["colors"]["green"] == {"env": {"LOG": "info"}}
     with pytest.raises(RefusedError, match="is live and runs just that"):
-        here.driver.undo_to(3)
+        here.driver.undo(3)
 
 
 def test_a_release_is_resumed_where_only_the_last_up_knows_of_it(room: Make) -> None:

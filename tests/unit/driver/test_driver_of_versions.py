@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from cutover.driver import Driver
-from cutover.errors import Exit, RefusedError, RolledBackError, StuckError, UpFailedError
+from cutover.errors import Exit, RefusedError, RolledBackError, StoppedError, StuckError, UpFailedError
 from cutover.journal import Check, Journal, Kind
 from cutover.position import path_of
 from cutover.release import Step
-from tests.unit.driver.engine import FakeEngine, failing
+from tests.unit.driver.engine import FakeEngine, failing, interrupted
 
 WEB = {"component": "RollingApp", "image": "registry.example.com/web", "port": 8080, "tag": "1.0.0", "env": {"A": "1"}}
 DB = {"component": "StatefulApp", "image": "registry.example.com/db", "port": 5432, "replicas": 3, "tag": "1.0.0"}
@@ -131,23 +131,33 @@ def test_an_abort_does_not_wait_for_the_up(web: Room) -> None:
     assert web.app == WEB
 
 
+def test_a_rollout_is_resumed_where_only_the_last_up_knows_of_it(web: Room) -> None:
+    elsewhere = web.engine.keys
+    web.engine.fails[2] = interrupted
+    with pytest.raises(StoppedError):
+        web.driver.roll("1.1.0", {path_of("env.A"): "2"}, watch=0, app="app")
+    web.engine.save(elsewhere)
+    assert web.driver.resume() is Exit.DONE
+    assert web.app == WEB | {"tag": "1.1.0", "env": {"A": "2"}}
+
+
 def test_undo_puts_the_whole_of_it_back(web: Room) -> None:
     web.driver.roll("1.1.0", {path_of("env.A"): "2"}, watch=0, app="app")
     web.driver.roll("1.2.0", {path_of("env.B"): "3"}, watch=0, app="app")
     web.engine.up("by hand, without a change")
-    assert web.driver.undo("app") is Exit.DONE
+    assert web.driver.undo(app="app") is Exit.DONE
     assert web.app == WEB | {"tag": "1.1.0", "env": {"A": "2"}}
-    assert web.driver.undo_to(3, "app") is Exit.DONE
+    assert web.driver.undo(3, "app") is Exit.DONE
     assert web.app == WEB
     with pytest.raises(RefusedError, match="goes back 4 changes, not 9"):
-        web.driver.undo_to(9, "app")
+        web.driver.undo(9, "app")
 
 
 def test_an_undo_that_fails_is_gone_on_with(web: Room) -> None:
     web.driver.roll("1.1.0", {}, watch=0, app="app")
     web.engine.fails[3] = failing()
     with pytest.raises(StuckError):
-        web.driver.undo("app")
+        web.driver.undo(app="app")
     assert web.driver.resume() is Exit.DONE
     assert web.app == WEB
 
@@ -184,7 +194,7 @@ def test_a_canary_is_staged_tried_and_dropped(db: Room) -> None:
     db.driver.stage("1.2.0", {path_of("env.A"): "2"}, "app")
     assert db.driver.canary(CANARY[:1], pause=0, watch=0, app="app") is Exit.DONE
     assert db.app == DB | {"canary": {"tag": "1.2.0", "env": {"A": "2"}}, "canaryReplicas": 1}
-    assert db.driver.undo("app") is Exit.DONE
+    assert db.driver.undo(app="app") is Exit.DONE
     assert db.app == DB | {"canary": {"tag": "1.2.0", "env": {"A": "2"}}}
     assert db.driver.promote(watch=0, app="app") is Exit.DONE
     assert db.app == DB | {"tag": "1.2.0", "env": {"A": "2"}}

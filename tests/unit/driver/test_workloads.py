@@ -108,6 +108,14 @@ def test_a_rollout_that_has_stopped_and_what_puts_it_right() -> None:
     found = told(store)
     assert found.state is RolloutState.STOPPED
     assert found.reasons == ("Pod web-now-2: ImagePullBackOff (no such image).",)
+    assert shown(stand(store))[2:] == [
+        "web  RollingApp  stopped: 1 of 3 pods updated, 1 ready",
+        "▸ 2.0  present   0/3  ✖   2 restarts",
+        "  1.0  earlier   2    ●●",
+        "  ✖ Pod web-now-2: ImagePullBackOff (no such image).",
+        "",
+        "pods: ● ready  ✖ failing",
+    ]
     finding = the(checked(doctor.check_standing, store))
     assert finding.text == (
         "web: its rollout has stopped, 1 of 3 pods are as 2.0 wants them. Pod web-now-2: ImagePullBackOff (no such "
@@ -138,6 +146,7 @@ def test_a_canary_by_ordinal() -> None:
     found = told(store)
     assert (found.state, found.tag, found.canary_tag, found.partition) == (RolloutState.DONE, "1.0", "2.0", 2)
     assert versions(found) == [("1.0", "present", 2, 2), ("2.0", "canary", 1, 1)]
+    assert all(pod.present for pod in found.pods)
     assert shown(stand(store))[2:] == [
         "db  StatefulApp",
         "▸ 1.0  present   2/2  ●●",
@@ -186,6 +195,10 @@ def test_pods_that_wait_for_their_deletion() -> None:
     assert found.state is RolloutState.WAITING
     assert versions(found) == [("2.0", "present", 1, 3), ("1.0", "earlier", 2, 0)]
     assert shown(stand(store))[2] == "agent  DaemonApp  1 of 3 pods updated; the others wait to be deleted"
+
+
+def test_pods_that_nobody_has_to_delete_any_more() -> None:
+    assert told(Store(daemon(updateStrategy="OnDelete"))).state is RolloutState.DONE
 
 
 def test_pods_that_are_as_written_and_not_ready() -> None:
@@ -326,7 +339,8 @@ def test_only_what_the_kinds_of_a_stack_need_is_asked_for() -> None:
     }
     assert resources(daemon(updateStrategy="OnDelete"))["configmaps"] == {"list"}
     config = {"config": {"data": {"a": "b"}}}
-    assert resources(daemon(updateStrategy="OnDelete", **config))["configmaps"] == own
+    of_config = permissions.needed(daemon(updateStrategy="OnDelete", **config))
+    assert [set(each.verbs) for each in of_config if each.resource == "configmaps"] == [own]
     of_stateful = resources(stateful())
     assert of_stateful.keys() - resources(daemon()).keys() == {"statefulsets.apps", "poddisruptionbudgets.policy"}
     assert (of_stateful["statefulsets.apps"], of_stateful["pods"]) == (own, {"list", "delete"})
