@@ -9,6 +9,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TypeAlias
 
 from lightkube import ApiError
@@ -197,7 +198,7 @@ class SeenWorkload:
     plan: WorkloadPlan
     found: Found
 
-    @property
+    @cached_property
     def controller(self) -> Manifest | None:
         by_kind: Mapping[str, Mapping[str, Deployment | StatefulSet | DaemonSet]] = {
             "Deployment": self.found.deployments,
@@ -207,15 +208,15 @@ class SeenWorkload:
         found = by_kind[self.plan.kind].get(self.plan.name)
         return {**found.to_dict(), "kind": self.plan.kind} if found else None
 
-    @property
+    @cached_property
     def pods(self) -> list[Pod]:
         return [pod for pod in self.found.pods if self.plan.labels.items() <= labels_of(pod).items()]
 
-    @property
+    @cached_property
     def replica_sets(self) -> list[ReplicaSet]:
         return [item for item in self.found.replica_sets if self.plan.labels.items() <= labels_of(item).items()]
 
-    @property
+    @cached_property
     def written(self) -> WorkloadPlan:
         """What the controller was last written for, as it says itself; the plan where there is none."""
         found = self.controller
@@ -234,7 +235,7 @@ class SeenWorkload:
             holds=bool(spec.get("paused")) or update.get("type") == "OnDelete",
         )
 
-    @property
+    @cached_property
     def standing(self) -> Standing:
         """How far the controller is with what was written last."""
         found, deployment = self.controller, self.found.deployments.get(self.plan.name)
