@@ -37,9 +37,8 @@ def test_a_move_that_fails_leaves_every_old_color_whole(stack: Callable[..., Sta
         shop.set("apps.second.expose.nodePort", taken)
         shop.set("activeColor", "green")
         failures = (shop.fail_up("--skip-preview").output for _ in range(5))
-        # the engine may write the one that fails before the other
+        # the engine may write the one that fails before the other, and end before it has told of that
         failure = next(told for told in failures if live(shop, "first") == "green")
-        assert "first: the live Service is on green" in failure
         assert "second: the live Service is on green" not in failure
         assert "provided port is already allocated" in failure
         assert live(shop, "second") == "blue"
