@@ -62,6 +62,14 @@ def test_stage_promote_and_undo(stack: Callable[..., Stack], port: int) -> None:
     web.run("preview", "--expect-no-changes")
 
 
+@pytest.mark.alone  # it compares times
+def test_status_answers_before_a_preview_would(stack: Callable[..., Stack]) -> None:
+    web = stack({"web": blue_green(replicas=1)})
+    web.up("--skip-preview")
+    previews = [web.run("preview").seconds for _ in range(3)]
+    assert min(web.drive("status").seconds for _ in range(3)) < 0.8 * min(previews)
+
+
 def test_a_canary_goes_through_its_steps(stack: Callable[..., Stack], port: int) -> None:
     api = stack({"api": canary(port, replicas=10)})
     api.up("--skip-preview")
