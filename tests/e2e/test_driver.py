@@ -23,7 +23,7 @@ from tests.e2e.stacks import CUTOVER, NEW, OLD, Stack, client, until
 STEPS = "1,3,5,10"
 
 
-def traffic(port: int, rate: int = 200) -> Traffic:
+def traffic(port: int, rate: int = 50) -> Traffic:
     return running(Load(f"http://127.0.0.1:{port}/version", rate=rate, seconds=3600, count=1_000_000), "driver")
 
 
