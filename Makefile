@@ -22,7 +22,7 @@ down: $(VENV)/.made  ## remove the embedded cluster and all that runs in it
 
 test: lint  ## every test, on the embedded cluster, with real traffic
 	$(RUN) -m cluster up
-	$(RUN) -m pytest tests/e2e tests/cluster tests/engine tests/unit -m "not full and not alone" -n 4 --dist loadfile --durations 20
+	$(RUN) -m pytest tests/e2e tests/cluster tests/engine tests/unit -m "not full and not alone" -n 3 --dist loadfile --no-loadscope-reorder --durations 20
 	$(RUN) -m pytest tests/e2e -m "alone and not full" --durations 20
 
 test-unit: $(VENV)/.made  ## the tests that need nothing but Python

@@ -78,6 +78,7 @@ def measurements() -> list[tuple[str, list[Run]]]:
         ("`import pulumi, pulumi_kubernetes`", repeat(*python, "import pulumi, pulumi_kubernetes")),
         ("`import components.stack`", repeat(*python, "import components.stack")),
         ("`pulumiw preview` without changes", repeat("./pulumiw", "preview", "--expect-no-changes")),
+        ("`cutover status`", repeat(sys.executable, "-m", "cutover", "status")),
         ("`pulumiw up` without changes", repeat("./pulumiw", "up", "--yes", "--expect-no-changes")),
         ("`pulumiw up` of a promotion or rollback", [promote(color) for color in PROMOTIONS]),
     ]

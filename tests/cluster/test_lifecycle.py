@@ -216,9 +216,7 @@ def test_podinfo_serves_what_the_demo_needs(running: Machine) -> None:
 
 def test_a_second_up_finds_nothing_to_do(running: Machine) -> None:
     before = running.status()["processes"]
-    started = time.monotonic()
     assert "nothing to do" in running.up()
-    assert time.monotonic() - started < 2
     assert running.status()["processes"] == before
 
 

@@ -45,7 +45,7 @@ def test_a_rollback_at_peak_never_has_fewer_pods_than_the_peak_needs(stack: Call
     web.up("--skip-preview")
     scale(web, "web-green", 6)
     with (
-        running(Load(f"http://127.0.0.1:{port}/version", seconds=300), "peak") as traffic,
+        running(Load(f"http://127.0.0.1:{port}/version", rate=50, seconds=300), "peak") as traffic,
         watch.endpoints(kubeconfig(), web.namespace, "web") as endpoints,
     ):
         web.set("activeColor", "blue")
@@ -95,7 +95,7 @@ def test_a_canary_is_sized_for_its_share_before_it_gets_it(stack: Callable[..., 
     site.stack.up("--skip-preview")
     scale(site.stack, "web-blue", 6)
     with (
-        running(site.load(rate=200, seconds=300), "sized") as traffic,
+        running(site.load(rate=50, seconds=300), "sized") as traffic,
         watch.endpoints(kubeconfig(), site.stack.namespace, "web-green") as endpoints,
     ):
         site.up(canaryWeight=50)

@@ -60,7 +60,7 @@ def evict_one(namespace: str, color: str) -> None:
 def test_each_color_has_a_budget_of_its_own(stack: Callable[..., Stack], port: int) -> None:
     api = stack({"api": canary(port)}, canaryReplicas=2)
     api.up()
-    with running(Load(f"http://127.0.0.1:{port}/version", seconds=300), "budgets") as traffic:
+    with running(Load(f"http://127.0.0.1:{port}/version", rate=50, seconds=300), "budgets") as traffic:
         for color in ("blue", "green"):
             first, second, *_ = pods_of(api.namespace, color)
             evict_one(api.namespace, color)
@@ -73,7 +73,7 @@ def test_a_canary_is_promoted_at_full_size_while_pods_are_evicted(stack: Callabl
     api = stack({"api": canary(port, replicas=10)})
     api.up()
     with (
-        running(Load(f"http://127.0.0.1:{port}/version", seconds=600), "canary-promotion") as traffic,
+        running(Load(f"http://127.0.0.1:{port}/version", rate=50, seconds=600), "canary-promotion") as traffic,
         watch.pods(kubeconfig(), api.namespace, "api") as pods,
     ):
         evict_one(api.namespace, "blue")
@@ -113,7 +113,7 @@ def test_a_promotion_never_has_fewer_ready_pods_than_the_app_needs(stack: Callab
 def test_dropping_a_canary_takes_it_off_the_live_service(stack: Callable[..., Stack], port: int) -> None:
     api = stack({"api": canary(port, replicas=3)}, canaryReplicas=1)
     api.up()
-    with running(Load(f"http://127.0.0.1:{port}/version", seconds=300), "drop-canary") as traffic:
+    with running(Load(f"http://127.0.0.1:{port}/version", rate=50, seconds=300), "drop-canary") as traffic:
         api.set("canaryReplicas", 0)
         api.up("--skip-preview")
         gone = time.monotonic()

@@ -23,7 +23,7 @@ from tests.e2e.stacks import CUTOVER, NEW, OLD, Stack, client, until
 STEPS = "1,3,5,10"
 
 
-def traffic(port: int, rate: int = 200) -> Traffic:
+def traffic(port: int, rate: int = 50) -> Traffic:
     return running(Load(f"http://127.0.0.1:{port}/version", rate=rate, seconds=3600, count=1_000_000), "driver")
 
 
@@ -60,6 +60,14 @@ def test_stage_promote_and_undo(stack: Callable[..., Stack], port: int) -> None:
     assert answers.errors == {}
     assert [(switch.old, switch.new) for switch in answers.switches()] == [(OLD, NEW), (NEW, OLD)]
     web.run("preview", "--expect-no-changes")
+
+
+@pytest.mark.alone  # it compares times
+def test_status_answers_before_a_preview_would(stack: Callable[..., Stack]) -> None:
+    web = stack({"web": blue_green(replicas=1)})
+    web.up("--skip-preview")
+    previews = [web.run("preview").seconds for _ in range(3)]
+    assert min(web.drive("status").seconds for _ in range(3)) < 0.8 * min(previews)
 
 
 def test_a_canary_goes_through_its_steps(stack: Callable[..., Stack], port: int) -> None:

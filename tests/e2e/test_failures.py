@@ -22,7 +22,7 @@ def test_an_image_that_does_not_exist_is_named_within_a_minute(stack: Callable[.
     web.up()
     before = web.outputs()
     web.set("imageTag.green", "0.0.404")
-    with running(Load(f"http://127.0.0.1:{port}/version", seconds=300), "bad-image") as traffic:
+    with running(Load(f"http://127.0.0.1:{port}/version", rate=50, seconds=300), "bad-image") as traffic:
         for _ in range(2):
             failure = web.fail_up()
             assert failure.seconds < 60
@@ -160,7 +160,7 @@ def test_a_move_that_is_not_seen_leaves_the_old_color_whole(stack: Callable[...,
     here.create(slice_)
     web.set("idleReplicas", 0)
     web.set("activeColor", "green")
-    with running(Load(f"http://127.0.0.1:{port}/version", seconds=600), "not-seen") as traffic:
+    with running(Load(f"http://127.0.0.1:{port}/version", rate=50, seconds=600), "not-seen") as traffic:
         for _ in range(2):
             failure = web.fail_up("--skip-preview").output
             assert "traffic was not seen on green alone within 30 s" in failure

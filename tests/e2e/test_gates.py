@@ -42,7 +42,7 @@ def test_a_smoke_test_that_fails_keeps_traffic_where_it_is(stack: Callable[..., 
     smoke = {"path": "/status/500", "via": via, "count": 3, "allowedFailures": 1}
     web = stack({"web": blue_green(port, gate={"smoke": {"broken": smoke}})})
     web.up()
-    with running(Load(f"http://127.0.0.1:{port}/version", seconds=300), f"refused-{via}") as traffic:
+    with running(Load(f"http://127.0.0.1:{port}/version", rate=50, seconds=300), f"refused-{via}") as traffic:
         refuse(web, "web: green (6.9.1) did not pass its gate", "2 of 2 requests failed, 1 may: status 500")
         assert "did not pass its gate on 20" in web.attempt("preview").output
         answers = traffic.stop()

@@ -109,7 +109,7 @@ def killer(stack: Callable[..., Stack], port: int, proxy: Proxy) -> Killer:
 
 
 def traffic(port: int) -> Traffic:
-    return running(Load(f"http://127.0.0.1:{port}/version", rate=100, seconds=3600, count=1_000_000), "killed")
+    return running(Load(f"http://127.0.0.1:{port}/version", rate=50, seconds=3600, count=1_000_000), "killed")
 
 
 def test_killed_again_and_again_at_every_write(killer: Killer, port: int) -> None:

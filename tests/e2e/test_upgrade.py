@@ -22,7 +22,7 @@ def test_the_live_color_keeps_what_an_earlier_cutover_wrote(stack: Callable[...,
     web.up()
     shutil.rmtree(program)
     program.symlink_to(PROJECT / "components")
-    with running(Load(f"http://127.0.0.1:{port}/version", seconds=300), "upgrade") as traffic:
+    with running(Load(f"http://127.0.0.1:{port}/version", rate=50, seconds=300), "upgrade") as traffic:
         staged = web.run("up", "--yes", "--diff", deadline=180).output
         assert "web-green" in staged
         assert "web-blue" not in staged

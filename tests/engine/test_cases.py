@@ -63,7 +63,8 @@ def _check_step(stack: ClusterStack, step: dict[str, Any], folder: Path, number:
     preview = said.json
     ops = {(op, urn, json.dumps(paths or {}, sort_keys=True)) for op, urn, paths in step["preview"]["ops"]}
     assert planned(preview) == ops, f"{where}: {said!r}"
-    assert preview["changeSummary"] == step["preview"]["changeSummary"], where
+    if said.code == 0:  # a step that fails ends the run: what goes on beside it may not be counted any more
+        assert preview["changeSummary"] == step["preview"]["changeSummary"], where
     result = stack.project.run("up", "--yes", "--skip-preview")
     assert result.code == step["up"]["exit"], f"{where}: {result!r}"
     text = adapted((folder / f"{number}-up.txt").read_text())

@@ -222,7 +222,7 @@ def test_one_that_does_not_answer_holds_up_neither_the_release_nor_its_end(recei
 def test_one_that_does_not_answer_holds_up_no_other(receiver: Receiver) -> None:
     slow = Receiver(delay=30)
     environment = {"CUTOVER_WEBHOOK_URL": slow.url, "CUTOVER_SLACK_WEBHOOK_URL": receiver.url}
-    told(environment, *EVENTS, seconds=1)
+    told(environment, *EVENTS, seconds=5)
     slow.server.shutdown()
     slow.server.server_close()
     assert len(receiver.asked) == 3
