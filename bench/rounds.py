@@ -103,13 +103,13 @@ def _serving(way: Way) -> Iterator[None]:
         way.remove()
 
 
-def load(way: Way, *, keep_alive: bool, clients: int = CLIENTS, statuses: tuple[int, ...] = (200,)) -> Load:
+def load(way: Way, *, keep_alive: bool, clients: int = CLIENTS, statuses: tuple[int, ...] = Load.statuses) -> Load:
     return Load(way.url, rate=RATE, clients=clients, seconds=600, keep_alive=keep_alive, statuses=statuses)
 
 
 @contextlib.contextmanager
 def watched(
-    way: Way, kind: Kind, kept: int, statuses: tuple[int, ...] = (200,)
+    way: Way, kind: Kind, kept: int, statuses: tuple[int, ...] = Load.statuses
 ) -> Iterator[tuple[Traffic, Traffic, watch.Watch[Pod]]]:
     """A calm moment before a command: the clients, so many of them with kept connections, and a watch of the pods."""
     label = f"{way.namespace}-{kind.name.lower()}"
@@ -131,7 +131,7 @@ def await_leaving(kept: Traffic, old: str, patience: float) -> None:
         time.sleep(0.5)
 
 
-def await_answer(way: Way, version: str, statuses: tuple[int, ...] = (200,)) -> None:
+def await_answer(way: Way, version: str, statuses: tuple[int, ...] = Load.statuses) -> None:
     """Wait until an app answers with a version, and only with that."""
     deadline = time.monotonic() + SETTLED
     while time.monotonic() < deadline:

@@ -199,8 +199,7 @@ class Checks:
     async def _pass_gate(self, color: ColorPlan, where: str = UNMOVED) -> None:
         """Judge a color that takes, or is to take, more traffic; what has served before needs no gate."""
         template, memories = self._template(color), await self._memories()
-        guards.refuse_failed(self.plan, color, template, memories, where)
-        due = conditions.gating(self.plan, color, template, memories)
+        due = guards.refuse_failed(self.plan, color, template, memories, where)
         if due is Gating.FORCED:
             self.warn(color.color, f"{color.name} ({color.tag}) goes on without its gate, as `force` says")
         if self.plan.gate is None or due is not Gating.DUE:

@@ -133,15 +133,16 @@ def check_taken_over(app: AppPlan, found: Manifest) -> None:
 
 def refuse_failed(
     app: AppPlan, color: ColorPlan, template: str, memories: Mapping[Color, Memory], where: str = UNMOVED
-) -> None:
-    """Refuse to give traffic to what has failed, so that it does not begin again.
+) -> Gating:
+    """Refuse to give traffic to what has failed, so that it does not begin again; else return what its gate is to it.
 
     Raises:
         GateFailedError: the color's gate has failed this template.
     """
-    verdict = memories[color.color].verdict
-    if verdict and gating(app, color, template, memories) is Gating.FAILED:
+    due, verdict = gating(app, color, template, memories), memories[color.color].verdict
+    if verdict and due is Gating.FAILED:
         raise GateFailedError(app.name, color.color, color.tag, findings=verdict.findings, at=verdict.at, where=where)
+    return due
 
 
 def changed_paths(old: Any, new: Any, path: str = "") -> Iterator[str]:

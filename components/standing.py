@@ -57,11 +57,12 @@ async def confront_app(app: AppPlan, cluster: Cluster) -> AppPlan:
     active = app.active
     known = {active.color: deployment, app.other.color: other}
     memories = {color: Memory.of(found) for color, found in known.items()}
+    sources = {color: notes_on(found).get(SOURCE) for color, found in known.items()}
     memory = memories[active.color]
     if live not in {None, active.color}:
         guards.refuse_failed(app, active, active.template_hash, memories)
     served = memory.served or ""
-    same_source = notes_on(deployment).get(SOURCE) == active.source
+    same_source = sources[active.color] == active.source
     if memory.serves(served) and served != active.template_hash and same_source and app.in_place != active.tag:
         active = replace(active, template_hash=served, kept=True)
     app = replace(
@@ -75,7 +76,7 @@ async def confront_app(app: AppPlan, cluster: Cluster) -> AppPlan:
         taken_over=live is None and service is not None,
         memories=memories,
         sizes={color: size_of(found) or 0 for color, found in known.items()},
-        sources={color: notes_on(found).get(SOURCE) for color, found in known.items()},
+        sources=sources,
         needed=await needed(cluster, app, growing, live) if growing else 0,
         weight=await routed_weight(cluster, app, app.other.color) if app.routes else 0,
     )

@@ -18,10 +18,10 @@ _TAG: Final = "1.0.0"
 _PROGRAM: Final = Build("faulty", "", (), "some seconds", tags=(_TAG,), home=ROOT / "tests" / "e2e")
 
 
-def load(cluster: Cluster, console: Console) -> None:
-    """Make the node have it, as a version of the app's image."""
+def load(cluster: Cluster, console: Console, image: str = f"{IMAGE}:{BAD}") -> None:
+    """Make the node have it as an image: by default as a version of the app's."""
     _PROGRAM.ensure(console)
     with TemporaryDirectory() as folder:
         archive = Path(folder, "image.tar")
-        Image(f"{IMAGE}:{BAD}", {"faulty": _PROGRAM.program("faulty", _TAG)}, ("/faulty",)).write(archive)
+        Image(image, {"faulty": _PROGRAM.program("faulty", _TAG)}, ("/faulty",)).write(archive)
         cluster.load(archive)

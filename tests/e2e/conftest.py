@@ -14,9 +14,8 @@ import pytest
 from lightkube.resources.core_v1 import Service
 from rich.console import Console
 
+from bench.ways.faulty import load
 from cluster import Cluster
-from cluster.builds import Build
-from cluster.images import Image
 from tests.e2e.sites import Site
 from tests.e2e.stacks import IMAGE, Stack, client, remove_namespace
 
@@ -61,13 +60,9 @@ def canary_site(stack: Callable[..., Stack], envoy: None) -> Callable[..., Site]
 
 
 @pytest.fixture(scope="session")
-def faulty(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> str:
+def faulty(cluster: Cluster) -> str:
     """An image, without its tag (`1.0.0`), that answers 500 to exactly every tenth request."""
-    build = Build("faulty", "", (), "some seconds", tags=("1.0.0",), home=Path(__file__).parent)
-    build.ensure(Console())
-    archive = tmp_path_factory.mktemp("faulty") / "image.tar"
-    Image("registry.local/faulty:1.0.0", {"faulty": build.program("faulty", "1.0.0")}, ("/faulty",)).write(archive)
-    cluster.load(archive)
+    load(cluster, Console(), "registry.local/faulty:1.0.0")
     return "registry.local/faulty"
 
 

@@ -26,7 +26,8 @@ from tests.unit.driver.engine import FakeEngine
 from tests.unit.driver.store import Store, managed, stack_plan, unready, waiting
 
 NOW = datetime.now(UTC)
-SOON = NOW.strftime("%Y-%m-%dT%H:%M:%SZ")
+# Recent however long after the collection of the tests it is looked at.
+SOON = (NOW + timedelta(days=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
 ISTIO = {"istio": {"hosts": ["web.example.com"]}}
 NGINX = {"nginx": {"hosts": ["web.example.com"]}}
 
