@@ -36,6 +36,7 @@ class App(Component):
         namespace: the app's namespace where the program makes it.
         opts: options of the component.
         held: the Outputs whose places words hold in `plan`.
+        sealed: whether the configuration has secrets, which must stay so.
     """
 
     def __init__(
@@ -45,13 +46,15 @@ class App(Component):
         namespace: KubernetesObject | None = None,
         opts: Options | None = None,
         held: Held | None = None,
+        *,
+        sealed: bool = False,
     ) -> None:
         props = {
             "active": plan.active.color,
             "tags": {color: plan.colors[color].tag for color in plan.colors},
             "replicas": {color: plan.colors[color].replicas for color in plan.colors},
         }
-        super().__init__(plan, props, cluster, namespace=namespace, opts=opts, held=held)
+        super().__init__(plan, props, cluster, namespace=namespace, opts=opts, held=held, sealed=sealed)
         self.plan = plan
         self.checks = Checks(plan, cluster, say=self._say, note=self._note, warn=self._warn)
         self._config_maps: dict[Color, list[KubernetesObject]] = {}

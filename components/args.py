@@ -2,9 +2,9 @@
 
 docs/configuration.md says what each means. Where a value is a `pulumi.Input`, an Output may stand for it; what decides
 which objects there are, and in which order they change, must be known while the program runs.
-"""
 
-from __future__ import annotations
+Pulumi reads these types as they are at run time, for programs in other languages, and knows no unions.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NotRequired, Required, TypeAlias, TypedDict
@@ -53,7 +53,8 @@ class PodArgs(TypedDict, total=False):
     port: int
     probePort: int
     probes: Mapping[str, Any]
-    env: Mapping[str, Input[str] | Mapping[str, Any]]
+    env: Mapping[str, Input[Any]]
+    """Texts, or sources of them as in `{"secretKeyRef": {…}}`."""
     envFrom: Sequence[Mapping[str, Any]]
     config: Mapping[str, Any]
     volumes: Mapping[str, Mapping[str, Any]]
@@ -129,11 +130,13 @@ class RollingAppArgs(AnyAppArgs, total=False):
     replicas: int
     autoscaling: AutoscalingArgs
     strategy: Strategy
-    maxSurge: int | str
-    maxUnavailable: int | str
+    maxSurge: Any
+    """A number, or a percentage."""
+    maxUnavailable: Any
+    """A number, or a percentage."""
 
 
-class CanaryPodArgs(PodArgs, total=False):
+class CanaryArgs(PodArgs, total=False):
     """What the pods of a StatefulApp's canary have instead of the app's own."""
 
     tag: str
@@ -143,7 +146,7 @@ class StatefulAppArgs(AnyAppArgs, total=False):
     """One app of one version, whose pods have names and storage of their own."""
 
     tag: Required[str]
-    canary: CanaryPodArgs
+    canary: CanaryArgs
     gate: Mapping[str, Any]
     canaryReplicas: int
     replicas: int
@@ -159,8 +162,10 @@ class DaemonAppArgs(AnyAppArgs, total=False):
 
     tag: Required[str]
     updateStrategy: UpdateStrategy
-    maxSurge: int | str
-    maxUnavailable: int | str
+    maxSurge: Any
+    """A number, or a percentage."""
+    maxUnavailable: Any
+    """A number, or a percentage."""
 
 
 WorkloadArgs: TypeAlias = RollingAppArgs | StatefulAppArgs | DaemonAppArgs

@@ -8,7 +8,7 @@ import pulumi
 from pulumi import Output
 from pulumi import ResourceOptions as Options
 
-from components.inputs import Held, fill
+from components.inputs import Held, fill, seal
 from components.kube import Cluster
 from components.plan import AppPlan, Manifest, WorkloadPlan
 from components.resource import After, KubernetesObject
@@ -24,6 +24,7 @@ class Component(pulumi.ComponentResource):
         namespace: the app's namespace where the program makes it.
         opts: options of the component.
         held: the Outputs whose places words hold in `plan`.
+        sealed: whether the configuration has secrets, which must stay so.
     """
 
     def __init__(
@@ -35,18 +36,20 @@ class Component(pulumi.ComponentResource):
         namespace: KubernetesObject | None,
         opts: Options | None,
         held: Held | None,
+        sealed: bool,
     ) -> None:
         super().__init__(f"cutover:index:{plan.component}", plan.name, props, opts)
         self.namespace = namespace
         self.held = held or {}
         self.outputs: dict[str, Any] = {}
         self._cluster = cluster
+        self._sealed = sealed
         if pulumi.runtime.is_dry_run():
             for text in plan.foretold:
                 pulumi.log.info(f"plan: {text}", resource=self)
 
     def _resource(self, manifest: Manifest, after: After = (), **options: Any) -> KubernetesObject:
-        manifest = fill(manifest, self.held)
+        manifest = fill(seal(manifest) if self._sealed else manifest, self.held)
         if self.namespace is None:
             return KubernetesObject(manifest, self._cluster, Options(parent=self, depends_on=after, **options))
         namespace = self.namespace

@@ -72,6 +72,12 @@ class ColorPlan:
         return source
 
     @property
+    def manifests(self) -> list[Manifest]:
+        """The color's objects but for its migration, which another color of the same tag may share."""
+        autoscaler = [self.autoscaler] if self.autoscaler else []
+        return [*self.config_maps, self.deployment, self.service, self.disruption_budget, *autoscaler]
+
+    @property
     def labels(self) -> dict[str, str]:
         """The labels that select this color's pods, and never change."""
         labels: dict[str, str] = self.deployment["spec"]["selector"]["matchLabels"]
@@ -96,6 +102,10 @@ class BaselinePlan:
     def name(self) -> str:
         name: str = self.deployment["metadata"]["name"]
         return name
+
+    @property
+    def manifests(self) -> list[Manifest]:
+        return [*self.config_maps, self.deployment, self.service]
 
     @property
     def labels(self) -> dict[str, str]:
@@ -157,6 +167,13 @@ class AppPlan:
         return list(found.values())
 
     @property
+    def manifests(self) -> list[Manifest]:
+        """All objects of the app, in an order in which they could be written."""
+        colors = [manifest for plan in self.colors.values() for manifest in plan.manifests]
+        baseline = self.baseline.manifests if self.baseline else []
+        return [*colors, *self.migrations, *baseline, *self.routes, self.live_service, self.preview_service]
+
+    @property
     def colors(self) -> Mapping[Color, ColorPlan]:
         return {plan.color: plan for plan in (self.active, self.other)}
 
@@ -215,6 +232,12 @@ class WorkloadPlan:
         return self.services[0]
 
     @property
+    def manifests(self) -> list[Manifest]:
+        """All objects of the app, in an order in which they could be written."""
+        once = (self.migration, self.disruption_budget, self.controller, self.autoscaler)
+        return [*self.services, *self.config_maps, *(manifest for manifest in once if manifest)]
+
+    @property
     def host(self) -> str | None:
         """A name that only a router would give it."""
         return None
@@ -251,6 +274,13 @@ class StackPlan:
     namespace_manifest: Manifest | None
     apps: tuple[AppPlan, ...]
     workloads: tuple[WorkloadPlan, ...] = ()
+
+    @property
+    def manifests(self) -> list[Manifest]:
+        """All objects of the stack, in an order in which they could be written."""
+        namespace = [self.namespace_manifest] if self.namespace_manifest else []
+        apps: tuple[AppPlan | WorkloadPlan, ...] = (*self.apps, *self.workloads)
+        return [*namespace, *(manifest for app in apps for manifest in app.manifests)]
 
 
 def template_of(meta: Mapping[str, Any]) -> str:

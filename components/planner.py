@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from components import objects, pod
 from components.color import Color, Role
-from components.labels import label_value
+from components.labels import label_value, namespace_name
 from components.plan import (
     ACTIVE,
     MANAGED_BY,
@@ -47,17 +47,19 @@ def plan(settings: Settings, *, owner: str) -> StackPlan:
         owner: the stack as `<project>/<stack>`; every object carries it as a label.
     """
     labels = {**MANAGED_BY, STACK: label_value(owner)}
-    namespace = objects.namespace(settings.namespace, labels, settings.pod_security)
+    namespace = settings.namespace or namespace_name(owner)
+    manifest = objects.namespace(namespace, labels, settings.pod_security)
     return StackPlan(
         owner=labels[STACK],
-        namespace=settings.namespace,
-        namespace_manifest=namespace if settings.create_namespace else None,
+        namespace=namespace,
+        namespace_manifest=manifest if settings.create_namespace else None,
         apps=tuple(
-            _Planner(name, app, position(app, settings), settings.namespace, labels).plan()
+            _Planner(name, app, position(app, settings), namespace, labels).plan()
             for name, app in sorted(settings.apps.items())
         ),
         workloads=tuple(
-            WorkloadPlanner(name, app, settings, labels).plan() for name, app in sorted(settings.workloads.items())
+            WorkloadPlanner(name, app, settings, namespace, labels).plan()
+            for name, app in sorted(settings.workloads.items())
         ),
     )
 

@@ -48,18 +48,19 @@ class Release:
         plan: what the stack's configuration means.
         cluster: the cluster that the stack's Kubernetes provider writes to.
         opts: options for every component.
+        sealed: whether the configuration has secrets, which must stay so.
     """
 
-    def __init__(self, plan: StackPlan, cluster: Cluster, opts: Options | None = None) -> None:
+    def __init__(self, plan: StackPlan, cluster: Cluster, opts: Options | None = None, *, sealed: bool = False) -> None:
         namespace = KubernetesObject(plan.namespace_manifest, cluster, Options()) if plan.namespace_manifest else None
-        self.apps = [App(app, cluster, namespace, opts) for app in plan.apps]
+        self.apps = [App(app, cluster, namespace, opts, sealed=sealed) for app in plan.apps]
         coupled = [app for app in self.apps if app.plan.coupled]
         if coupled:
             roll_out(coupled)
         for app in self.apps:
             if not app.plan.coupled:
                 roll_out([app])
-        self.workloads = [Workload(workload, cluster, namespace, opts) for workload in plan.workloads]
+        self.workloads = [Workload(workload, cluster, namespace, opts, sealed=sealed) for workload in plan.workloads]
         for workload in self.workloads:
             roll(workload)
 
@@ -70,21 +71,21 @@ class Release:
         return of_two | {workload.plan.name: workload.outputs for workload in self.workloads}
 
 
-def roll_out(apps: Sequence[App]) -> None:
-    """Register the layers of `apps`, each after the one before it and its check."""
+def roll_out(apps: Sequence[App]) -> After:
+    """Register the layers of `apps`, each after the one before it and its check; return what is there then."""
     prepared = _when(Checks.prepared, apps, [job for app in apps for job in app.prepare()])
     grown = [deployment for app in apps for deployment in app.grow(prepared)]
     ready = _when(Checks.ready_to_serve, apps, grown)
     live = [mover for app in apps for mover in app.move(ready)]
     moved = _when(Checks.moved, apps, live)
     idle = [deployment for app in apps for deployment in app.settle(moved)]
-    _when(Checks.settled, apps, idle)
+    return _when(Checks.settled, apps, idle)
 
 
-def roll(workload: Workload) -> None:
-    """Register the layers of an app of one version, which moves by itself."""
+def roll(workload: Workload) -> After:
+    """Register the layers of an app of one version, which moves by itself; return what is there then."""
     prepared = _when(Rollout.prepared, [workload], workload.prepare())
-    _when(Rollout.rolled_out, [workload], workload.roll(prepared))
+    return _when(Rollout.rolled_out, [workload], workload.roll(prepared))
 
 
 def _when(

@@ -71,7 +71,7 @@ def names_clash(apps: Any) -> Iterator[Problem]:
 
 def _namespace(settings: Settings) -> Iterator[Problem]:
     name = settings.namespace
-    if settings.create_namespace and (name == "default" or name.startswith("kube-")):
+    if name and settings.create_namespace and (name == "default" or name.startswith("kube-")):
         yield wrong(
             ("namespace",),
             name,

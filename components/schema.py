@@ -509,8 +509,8 @@ def keys_of(app: Any) -> type[App | Workload]:
 class Settings(WorkloadPosition, PositionKeys):
     """The stack's configuration."""
 
-    namespace: DnsLabel = "cutover"
-    """The namespace of all apps."""
+    namespace: DnsLabel | None = None
+    """The namespace of all apps; default `<project>-<stack>`, so that no two stacks share one."""
     create_namespace: Bool = True
     """Whether the program makes the namespace; false if it is there already."""
     pod_security: Annotated[PodSecurity, OneOf(PodSecurity)] = PodSecurity.RESTRICTED

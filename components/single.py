@@ -7,17 +7,17 @@ web = BlueGreenApp("web", {
 "port": 8080,
 "env": {"DATABASE_HOST": database.address},
 })
-pulumi.export("url", web.outputs["url"])
+pulumi.export("url", web.url)
 """
-
-from __future__ import annotations
 
 import json
 from collections.abc import Mapping
 from typing import Any
 
 import pulumi
+from pulumi import Output
 from pulumi import ResourceOptions as Options
+from pydantic.alias_generators import to_snake
 
 from components.apps import App
 from components.args import AppArgs, CanaryAppArgs, DaemonAppArgs, RollingAppArgs, StatefulAppArgs, WorkloadArgs
@@ -25,17 +25,19 @@ from components.config import load
 from components.errors import ConfigError, CutoverError
 from components.inputs import Held, hold
 from components.kube import Cluster
+from components.outputs import AppOutputs, RollingOutputs, StatefulOutputs, WorkloadOutputs
 from components.plan import Component, StackPlan
 from components.planner import plan
 from components.problems import Path, Problem
 from components.release import roll, roll_out
+from components.resource import After
 from components.stack import read_cluster
 from components.standing import confront_app
 from components.workloads.standing import confront_workload
 from components.workloads.workload import Workload
 
 
-class BlueGreenApp(App):
+class BlueGreenApp(App, AppOutputs):
     """An app whose traffic moves from one color to the other at once.
 
     Args:
@@ -51,7 +53,7 @@ class BlueGreenApp(App):
         _make(self, Component.BLUE_GREEN, name, args, opts)
 
 
-class CanaryApp(App):
+class CanaryApp(App, AppOutputs):
     """An app of which `canaryReplicas` pods of the other color take a share of the traffic.
 
     Takes and raises what BlueGreenApp does.
@@ -61,7 +63,7 @@ class CanaryApp(App):
         _make(self, Component.CANARY, name, args, opts)
 
 
-class RollingApp(Workload):
+class RollingApp(Workload, RollingOutputs):
     """An app of one version, whose pods a Deployment replaces.
 
     Takes and raises what BlueGreenApp does.
@@ -71,7 +73,7 @@ class RollingApp(Workload):
         _make_workload(self, Component.ROLLING, name, args, opts)
 
 
-class StatefulApp(Workload):
+class StatefulApp(Workload, StatefulOutputs):
     """An app of one version, whose pods have names and storage of their own.
 
     Takes and raises what BlueGreenApp does.
@@ -81,7 +83,7 @@ class StatefulApp(Workload):
         _make_workload(self, Component.STATEFUL, name, args, opts)
 
 
-class DaemonApp(Workload):
+class DaemonApp(Workload, WorkloadOutputs):
     """An app of one version, with a pod on every node.
 
     Takes and raises what BlueGreenApp does.
@@ -101,7 +103,7 @@ def _make(app: App, component: Component, name: str, args: AppArgs, opts: Option
     except CutoverError as error:
         raise pulumi.RunError(str(error)) from error
     App.__init__(app, app_plan, cluster, None, opts, held)
-    roll_out([app])
+    _tell(app, roll_out([app]))
 
 
 def _make_workload(app: Workload, component: Component, name: str, args: WorkloadArgs, opts: Options | None) -> None:
@@ -113,7 +115,13 @@ def _make_workload(app: Workload, component: Component, name: str, args: Workloa
     except CutoverError as error:
         raise pulumi.RunError(str(error)) from error
     Workload.__init__(app, workload_plan, cluster, None, opts, held)
-    roll(app)
+    _tell(app, roll(app))
+
+
+def _tell(app: App | Workload, done: After) -> None:
+    """Make attributes of the outputs; a package's host waits for these, and for nothing that comes after them."""
+    for key, value in app.outputs.items():
+        setattr(app, to_snake(key), Output.all(done, value).apply(lambda both: both[1]))
 
 
 def _read(component: Component, name: str, args: AppArgs | WorkloadArgs, held: Held) -> tuple[StackPlan, Cluster]:

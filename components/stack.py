@@ -27,7 +27,8 @@ def release() -> Release:
     try:
         wished = read_plan()
         cluster = read_cluster(wished.namespace)
-        return Release(cluster.wait_for(lambda here: confront(wished, here)), cluster)
+        found = cluster.wait_for(lambda here: confront(wished, here))
+        return Release(found, cluster, sealed=_has_secrets())
     except CutoverError as error:
         raise pulumi.RunError(str(error)) from error
 
@@ -58,6 +59,11 @@ def read_cluster(namespace: str, *, kubeconfig: str | None = None, context: str 
         context or provider.get("context") or "",
         namespace,
     )
+
+
+def _has_secrets() -> bool:
+    """Whether anything of the apps is encrypted; which part it is, no engine tells a program."""
+    return runtime_config.is_config_secret(f"{pulumi.get_project()}:apps")
 
 
 def _decode(value: str) -> Any:

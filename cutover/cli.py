@@ -15,17 +15,17 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TextIO, TypeVar
 
 import click
 
-from cutover.engine import Engine
+from cutover.engine import Answer, Engine
 from cutover.errors import DriverError, Exit, RefusedError, StoppedError
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
-Answer = TypeVar("Answer")
+Found = TypeVar("Found")
 PROMOTION_WATCH_SECONDS = 30.0
 
 
@@ -35,7 +35,16 @@ class Context:
     def __init__(self, folder: Path, stack: str | None, *, as_json: bool, yes: bool) -> None:
         self.as_json = as_json
         self._yes = yes
-        self.engine = Engine(folder, stack, self.say)
+        self._folder = folder
+        self._stack = stack
+
+    @cached_property
+    def engine(self) -> Engine:
+        return self.of_stack(self._stack)
+
+    def of_stack(self, name: str | None) -> Engine:
+        """The engine for a stack; None for the one that is selected."""
+        return Engine(self._folder, name, self.say)
 
     @cached_property
     def out(self) -> Console:
@@ -98,7 +107,7 @@ class Context:
 
 
 @contextmanager
-def meanwhile(ask: Callable[[], Answer]) -> Iterator[Future[Answer]]:
+def meanwhile(ask: Callable[[], Found]) -> Iterator[Future[Found]]:
     """Ask the engine, which takes a process, while the block loads what is to be done with the answer."""
     with ThreadPoolExecutor(1) as thread:
         yield thread.submit(ask)
@@ -199,15 +208,38 @@ def status(context: Context, *, watch: bool) -> None:
     context.show(found, view.render(found))
 
 
-@cutover.command(epilog=_epilog("plan", "--json plan"))
+@cutover.command(epilog=_epilog("plan", "plan --markdown staging prod", "plan --markdown --from preview.json"))
+@click.argument("stacks", nargs=-1, metavar="[STACK]...")
+@click.option("--markdown", is_flag=True, help="Print one comment for a pull request, of all the stacks.")
+@click.option(
+    "--from",
+    "files",
+    multiple=True,
+    type=click.File(encoding="utf-8"),
+    metavar="FILE",
+    help="Read what `pulumi preview --json --show-sames` has printed; - is stdin.",
+)
 @pass_context
-def plan(context: Context) -> None:
-    """Say in release words what the next `up` means, from the engine's preview."""
-    with meanwhile(context.engine.preview) as preview:
+def plan(context: Context, stacks: tuple[str, ...], files: tuple[TextIO, ...], *, markdown: bool) -> Exit:
+    """Say in release words what the next `up` means, from the engine's preview or a recorded one."""
+    engines = [context.of_stack(name) for name in stacks] if stacks or files else [context.engine]
+    with meanwhile(lambda: [*map(Answer.recorded, files), *map(Answer.of, engines)]) as answers:
+        from rich.console import Group
+
+        from cutover import comment
         from cutover import plan as plans
 
-    found = plans.read(preview.result())
-    context.show(found, plans.render(found))
+    if markdown:
+        click.echo(comment.render(answers.result()), nl=False)
+        return Exit.REFUSED if any(answer.refused for answer in answers.result()) else Exit.DONE
+    found = {answer.stack: plans.read(answer.accepted) for answer in answers.result()}
+    if len(found) == 1:
+        (only,) = found.values()
+        context.show(only, plans.render(only))
+    else:
+        parts = (part for name, each in found.items() for part in (f"\n{name}", plans.render(each)))
+        context.show(found, Group(*parts))
+    return Exit.DONE
 
 
 @cutover.command(epilog=_epilog("stage 6.9.2", "stage 6.9.2 --set web.env.LOG_LEVEL=debug"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Final
 
 import msgspec
 
@@ -17,6 +18,10 @@ class Danger(StrEnum):
     SHARE_DOWN = "share-down"
     COLD = "cold"
     ENGINE = "engine"
+
+
+GRAVE: Final = frozenset({Danger.REPLACED, Danger.DELETED, Danger.LIVE_CHANGED, Danger.GAP})
+"""Those by which live traffic may suffer."""
 
 
 class Warned(msgspec.Struct, frozen=True):

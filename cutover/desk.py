@@ -70,7 +70,7 @@ class Desk:
         kubeconfig = self.everything.get("kubernetes:kubeconfig") or "~/.kube/config"
         context = self.everything.get("kubernetes:context") or ""
         try:
-            return Cluster(str(kubeconfig), str(context), self.settings.namespace)
+            return Cluster(str(kubeconfig), str(context), self.plan.namespace)
         except CutoverError as error:
             raise RefusedError(str(error)) from error
 

@@ -16,9 +16,10 @@ import threading
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import yaml
 
@@ -68,8 +69,16 @@ class Engine:
     @property
     def _named(self) -> tuple[str, ...]:
         """How a command is told the stack; one that is still to be asked for is the selected one."""
-        name = self._stack or vars(self).get("stack")
-        return ("--stack", name) if name else ()
+        return ("--stack", self._known) if self._known else ()
+
+    @property
+    def _known(self) -> str | None:
+        return self._stack or vars(self).get("stack")
+
+    @property
+    def name(self) -> str:
+        """`<project>/<stack>`, or the project's name as long as nobody has asked for the selected stack's."""
+        return "/".join(filter(None, (self.project, self._known)))
 
     @property
     def file(self) -> Path:
@@ -120,10 +129,7 @@ class Engine:
         except ValueError:
             raise RefusedError((done.stderr or done.stdout).strip()) from None
         if done.returncode != 0:
-            told = [each for each in found.get("diagnostics", []) if each.get("severity") == "error"]
-            errors = [each.get("message", "").strip().removeprefix("error: ") for each in told]
-            reasons = [error for error in errors if error and error != "preview failed"]
-            raise RefusedError("\n\n".join(reasons) or done.stderr.strip())
+            raise RefusedError(refusal(found) or done.stderr.strip())
         return found
 
     def up(self, message: str, stop: Callable[[], bool] = lambda: False) -> str:
@@ -215,6 +221,58 @@ class Engine:
             return
         process.kill()
         process.wait()
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What an engine says to the wish for a preview of a stack (`project/stack`): one, or why there is none."""
+
+    stack: str
+    preview: Mapping[str, Any]
+    refused: str = ""
+
+    @classmethod
+    def of(cls, engine: Engine) -> Answer:
+        """Ask an engine."""
+        try:
+            preview = engine.preview()
+        except RefusedError as error:
+            return cls(engine.name, {}, str(error))
+        return cls(_stack(preview) or engine.name, preview)
+
+    @classmethod
+    def recorded(cls, file: TextIO) -> Answer:
+        """Read what `pulumi preview --json` has printed."""
+        name = Path(file.name).stem
+        try:
+            preview = json.load(file)
+            return cls(_stack(preview) or name, preview, refusal(preview))
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            return cls(
+                name, {}, f"{file.name} holds no preview ({error}); what the command said that wrote it says why"
+            )
+
+    @property
+    def accepted(self) -> Mapping[str, Any]:
+        """The preview. Raises RefusedError if there is none."""
+        if self.refused:
+            raise RefusedError(self.refused)
+        return self.preview
+
+
+def _stack(preview: Mapping[str, Any]) -> str:
+    """Read the stack from the first URN, urn:pulumi:<stack>::<project>::…; "" where there is none."""
+    for step in preview.get("steps", ()):
+        stack, project, *_ = step["urn"].removeprefix("urn:pulumi:").split("::")
+        return f"{project}/{stack}"
+    return ""
+
+
+def refusal(preview: Mapping[str, Any]) -> str:
+    """Return why a preview has failed, as it says itself; "" for one that has not."""
+    told = [each for each in preview.get("diagnostics", ()) if each.get("severity") == "error"]
+    errors = [each.get("message", "").strip().removeprefix("error: ") for each in told]
+    return "\n\n".join(error for error in errors if error and error != "preview failed")
 
 
 def _interrupt_when(process: subprocess.Popen[str], stop: Callable[[], bool]) -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from components.gates.settings import Via
-from components.plan import AppPlan, StackPlan, WorkloadPlan
+from components.plan import AppPlan, Manifest, StackPlan, WorkloadPlan
 
 OWN = ("get", "list", "watch", "create", "patch", "delete")
 """What the Kubernetes provider does with an object of the program; it lists and watches one that it deletes."""
@@ -38,6 +38,36 @@ class Permission:
 def needed(plan: StackPlan) -> list[Permission]:
     """Return what a stack needs to be allowed."""
     return [permission for permission in PERMISSIONS if permission.when(plan)]
+
+
+def manifests(permissions: Iterable[Permission], account: str, namespace: str) -> list[Manifest]:
+    """Return a ServiceAccount, its Role and their binding: what may be done in a namespace that is there, no more.
+
+    What is about the whole cluster is left out.
+    """
+    verbs: dict[tuple[str, str], dict[str, None]] = {}
+    for each in permissions:
+        if not each.everywhere:
+            verbs.setdefault((each.group, each.resource), {}).update(dict.fromkeys(each.verbs))
+    rules = [
+        {"apiGroups": [group], "resources": [resource], "verbs": [*allowed]}
+        for (group, resource), allowed in verbs.items()
+    ]
+    role, rbac = f"{account}-releases", "rbac.authorization.k8s.io"
+    meta = {"name": role, "namespace": namespace}
+    subject = {"kind": "ServiceAccount", "name": account, "namespace": namespace}
+    reference = {"apiGroup": rbac, "kind": "Role", "name": role}
+    return [
+        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": account, "namespace": namespace}},
+        {"apiVersion": f"{rbac}/v1", "kind": "Role", "metadata": meta, "rules": rules},
+        {
+            "apiVersion": f"{rbac}/v1",
+            "kind": "RoleBinding",
+            "metadata": meta,
+            "roleRef": reference,
+            "subjects": [subject],
+        },
+    ]
 
 
 def _any(asks: Callable[[AppPlan], object]) -> Callable[[StackPlan], bool]:

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from rich.console import Console, ConsoleOptions, RenderResult
@@ -84,6 +84,11 @@ class AppChange(msgspec.Struct, frozen=True):
     def headline(self) -> str:
         """What happens to the app, in one sentence."""
         return _headline(self)
+
+    @property
+    def stays(self) -> bool:
+        """Whether all of it stays as it is."""
+        return self.before == self.after and not any(each.template or each.before != each.after for each in self.sides)
 
 
 class Act(msgspec.Struct, frozen=True):
@@ -445,15 +450,15 @@ class Picture:
             yield self._colors(to)
         if plan.workloads:
             yield self._workloads(to)
-        yield from self._order()
+        yield from (Text(line, "" if line.startswith(" ") else "bold") for line in order(plan))
         yield Text(f"Pods: {told(plan.cost)}")
 
     def _colors(self, to: str) -> Table:
         table = _table("app", "color", "tag", "pods", "role", "traffic")
         for app in self.plan.apps:
             for side in app.sides:
-                before = _cells(side.before, app.before, side.name)
-                after = _cells(side.after, app.after, side.name)
+                before = cells(side.before, app.before, side.name)
+                after = cells(side.after, app.after, side.name)
                 table.add_row(app.name, side.name, *map(partial(_pair, to=to), before, after))
         return table
 
@@ -467,16 +472,6 @@ class Picture:
             table.add_row(app.name, app.kind, *map(partial(_pair, to=to), before, after))
         return table
 
-    def _order(self) -> Iterator[Text]:
-        begins = "In"
-        for release in sorted({act.release for act in self.plan.acts}):
-            acts = [act for act in self.plan.acts if act.release == release]
-            names = ", ".join(dict.fromkeys(act.app for act in acts))
-            yield Text(f"{begins} this order ({names}):", "bold")
-            begins = "Meanwhile, in"
-            for act in acts:
-                yield Text(f"  {act.phase:<7}  {act.app}: {act.text}")
-
 
 def _table(*columns: str) -> Table:
     return Table(*columns, box=None, pad_edge=False, padding=(0, 2, 0, 0))
@@ -487,6 +482,16 @@ def render(plan: Plan) -> Picture:
     return Picture(plan)
 
 
+def order(plan: Plan) -> Iterator[str]:
+    """What happens when, a line for each release and, with spaces before it, for each act of it."""
+    begins = "In"
+    for release in sorted({act.release for act in plan.acts}):
+        acts = [act for act in plan.acts if act.release == release]
+        yield f"{begins} this order ({', '.join(dict.fromkeys(act.app for act in acts))}):"
+        begins = "Meanwhile, in"
+        yield from (f"  {act.phase:<7}  {act.app}: {act.text}" for act in acts)
+
+
 def told(cost: Cost) -> str:
     """A cost as a phrase."""
     if cost.now == cost.peak == cost.after:
@@ -494,14 +499,23 @@ def told(cost: Cost) -> str:
     return f"{cost.now} now, {cost.peak} at most meanwhile ({cost.peak - cost.now:+d}), {cost.after} afterwards"
 
 
-def _cells(pods: Pods | None, standing: Standing | None, side: str) -> tuple[str, str, str, str]:
+class Cells(NamedTuple):
     """A side's cells of the table; "" for what is not there or not told."""
+
+    tag: str
+    pods: str
+    role: str
+    traffic: str
+
+
+def cells(pods: Pods | None, standing: Standing | None, side: str) -> Cells:
+    """What is to be told of a side at one time."""
     traffic = ""
     if standing and side in set(Color):
         share = standing.percent
         traffic = f"{100 - share if side == standing.active else share:.3g}%"
     tag = (standing.tags.get(side) if standing else None) or ""
-    return (pods.tag or tag, pods.count, pods.role, traffic) if pods else (tag, "", "", traffic)
+    return Cells(pods.tag or tag, pods.count, pods.role, traffic) if pods else Cells(tag, "", "", traffic)
 
 
 def _pair(before: str, after: str, to: str) -> Text:

@@ -101,6 +101,11 @@ class WorkloadChange(msgspec.Struct, frozen=True):
         )
 
     @property
+    def stays(self) -> bool:
+        """Whether all of it stays as it is."""
+        return self.before == self.after and not self.template
+
+    @property
     def pods(self) -> tuple[int, int, int]:
         """How many there are now, at most meanwhile, and afterwards; of what every node has nobody knows."""
         now, then = ((side and side.replicas) or 0 for side in (self.before, self.after))

@@ -37,6 +37,7 @@ class Planner:
     name: str
     app: Workload
     settings: Settings
+    namespace: str
     stack_labels: Mapping[str, str]
 
     def plan(self) -> WorkloadPlan:
@@ -105,7 +106,7 @@ class Planner:
         configs = {pod.config_map_name(self.name, each.config): each.config for each in versions if each.config}
         return WorkloadPlan(
             name=self.name,
-            namespace=self.settings.namespace,
+            namespace=self.namespace,
             component=self.app.component,
             tag=self._tag(self.app),
             tag_key=("tag",) if self.app.tag is None else ("apps", self.name, "tag"),
@@ -169,4 +170,4 @@ class Planner:
             "app.kubernetes.io/name": self.name,
             "app": self.name,
         }
-        return objects.metadata(name, self.settings.namespace, labels, annotations)
+        return objects.metadata(name, self.namespace, labels, annotations)

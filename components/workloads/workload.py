@@ -28,6 +28,7 @@ class Workload(Component):
         namespace: the app's namespace where the program makes it.
         opts: options of the component.
         held: the Outputs whose places words hold in `plan`.
+        sealed: whether the configuration has secrets, which must stay so.
     """
 
     def __init__(
@@ -37,9 +38,11 @@ class Workload(Component):
         namespace: KubernetesObject | None = None,
         opts: Options | None = None,
         held: Held | None = None,
+        *,
+        sealed: bool = False,
     ) -> None:
         props = {"tag": plan.tag, "canaryTag": plan.canary_tag, "replicas": plan.replicas}
-        super().__init__(plan, props, cluster, namespace=namespace, opts=opts, held=held)
+        super().__init__(plan, props, cluster, namespace=namespace, opts=opts, held=held, sealed=sealed)
         self.plan = plan
         self.checks = Rollout(plan, cluster, say=self._say, note=self._note, warn=self._warn)
         self._controller: KubernetesObject | None = None
@@ -80,7 +83,8 @@ def _outputs(
     controller: KubernetesObject, live: KubernetesObject, plan: WorkloadPlan, cluster: Cluster
 ) -> dict[str, Any]:
     """What the controller says of itself as it was written: no wish of config."""
-    written, spec = controller.metadata["annotations"], controller.spec
+    # what is told of the spec is no secret, whatever else it holds
+    written, spec = controller.metadata["annotations"], Output.unsecret(controller.spec)
     outputs = {
         "tag": written[TAG],
         "image": spec["template"]["spec"]["containers"].apply(_image),

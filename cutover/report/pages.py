@@ -6,7 +6,6 @@ stands, and the page forbids scripts and requests to anywhere.
 
 from __future__ import annotations
 
-import html
 import re
 from collections import Counter, defaultdict
 from functools import partial
@@ -14,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup, escape
+from markupsafe import escape
 
 from cutover.journal import Kind
+from cutover.markdown import escaped
 from cutover.report import byhand, chart, figures
 from cutover.report.story import Act, Result, Story, worst
 
@@ -52,7 +52,7 @@ def page(story: Story) -> str:
 
 def summary(story: Story) -> str:
     """Return the summary of a release, in GitHub's Markdown."""
-    return _render("summary.md", story, finalize=_in_markdown)
+    return _render("summary.md", story, finalize=escaped)
 
 
 def save(story: Story, folder: Path) -> tuple[Path, Path]:
@@ -97,15 +97,6 @@ def _render(template: str, story: Story, **options: Any) -> str:
         longest=max((stage.seconds for stage in story.stages), default=1.0),
         reached=max((event.step for event in story.events if event.kind is Kind.MOVED), default=0),
     )
-
-
-def _in_markdown(value: Any) -> Any:
-    """Escape text for a line of Markdown or a cell of a table, so that it also calls nobody's attention."""
-    if isinstance(value, Markup):
-        return value
-    line = re.sub(r"\s*\n\s*", " ", str(value))
-    line = re.sub(r"(?<!\w)@", "@\u200b", html.escape(line, quote=False))
-    return Markup(re.sub(r"([\\`*_\[\]|~$])", r"\\\1", line))  # noqa: S704  # this is the escaping
 
 
 def _bar(share: float) -> str:

@@ -55,15 +55,19 @@ Strike = Callable[[Write, Moment], bool]
 
 
 class Proxy:
-    """Forwards plain HTTP to the embedded cluster's API server, as its administrator.
+    """Forwards plain HTTP to the embedded cluster's API server, and notes what was asked, and with which status.
 
     Args:
         folder: where the kubeconfig for the clients goes.
+        token: of whom it asks; by default of the cluster's administrator.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, token: str | None = None) -> None:
         self._tls = ssl.create_default_context(cafile=layout.CERTIFICATES / "ca.crt")
-        self._tls.load_cert_chain(layout.CERTIFICATES / "admin.crt", layout.CERTIFICATES / "admin.key")
+        self.credentials = {"Authorization": f"Bearer {token}"} if token else {}
+        if not token:
+            self._tls.load_cert_chain(layout.CERTIFICATES / "admin.crt", layout.CERTIFICATES / "admin.key")
+        self.asked: set[tuple[str, str, int]] = set()
         self._strike: Strike = _never
         self.cut = False
         """Whether nothing is answered; a strike may set it."""
@@ -144,8 +148,10 @@ class _Handler(BaseHTTPRequestHandler):
         if self.proxy.struck(write, Moment.UNDONE):
             return
         headers = {key: value for key, value in self.headers.items() if key.lower() not in HOP_BY_HOP}
+        headers |= self.proxy.credentials
         self._upstream.request(self.command, self.path, body or None, headers)
         answer = self._upstream.getresponse()
+        self.proxy.asked.add((self.command, self.path, answer.status))
         if write is None:
             self._head(answer, ("Transfer-Encoding", "chunked"))
             for piece in iter(lambda: answer.read1(65536), b""):

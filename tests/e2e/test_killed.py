@@ -30,7 +30,6 @@ from components.planner import plan
 from tests.e2e.conftest import blue_green
 from tests.e2e.proxy import Moment, Proxy, Write
 from tests.e2e.stacks import IMAGE, NEW, NEXT, OLD, Stack, client
-from tests.unit.examples import manifests
 
 STAGES = {
     "staging": ("imageTag.green", NEXT),
@@ -224,7 +223,7 @@ def configuration(stack: Stack) -> list[Manifest]:
     """The objects that the stack's configuration means."""
     config = yaml.safe_load(stack.settings.read_text())["config"]
     values = {key.removeprefix("cutover:"): value for key, value in config.items() if key.startswith("cutover:")}
-    return list(manifests(plan(load(values), owner=f"cutover/{stack.namespace}")))
+    return plan(load(values), owner=f"cutover/{stack.namespace}").manifests
 
 
 def uids(stack: Stack) -> dict[Name, str]:

@@ -17,9 +17,10 @@ from components.config import load
 from components.merge import MERGE_KEYS, merged
 from components.plan import Manifest, StackPlan
 from components.planner import plan
+from policy.lint import stacks
 from tests.e2e.stacks import client, remove_namespace, until
 from tests.unit.configs import web
-from tests.unit.examples import EVERYTHING, EXAMPLES, manifests
+from tests.unit.examples import EVERYTHING, EXAMPLES
 
 NAMESPACE = f"e2e-manifests-{int(time.time())}"
 
@@ -41,21 +42,24 @@ def api() -> Iterator[Client]:
 
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_every_manifest_is_taken(api: Client, name: str) -> None:
-    for manifest in manifests(planned(EXAMPLES[name])):
+    for manifest in planned(EXAMPLES[name]).manifests:
         if manifest["kind"] != "Namespace":
             written = api.create(_typed(manifest), dry_run=True)
 
             assert written.to_dict()["metadata"]["name"] == manifest["metadata"]["name"]
 
 
-@pytest.mark.parametrize("name", EXAMPLES)
+PLANS = {name: planned(values) for name, values in EXAMPLES.items()}
+PLANS |= {f"examples/{name}": plan for name, plan in stacks().items()}
+
+
+@pytest.mark.parametrize("name", PLANS)
 def test_every_pod_is_admitted_as_restricted(api: Client, name: str) -> None:
-    plan = planned(EXAMPLES[name])
-    for app in plan.apps:
-        for color in app.colors.values():
-            api.create(_pod(color.deployment["spec"]["template"]), dry_run=True)
-    for workload in plan.workloads:
-        api.create(_pod(_with_claims(workload.controller["spec"])), dry_run=True)
+    """Of the configurations above, and of every example that users are shown, at every position."""
+    specs = [manifest["spec"] for manifest in PLANS[name].manifests if "template" in manifest.get("spec", {})]
+    assert specs
+    for spec in specs:
+        api.create(_pod(_with_claims(spec)), dry_run=True)
 
 
 def test_a_pod_of_less_security_is_not_admitted(api: Client) -> None:
@@ -149,7 +153,7 @@ def _with_claims(spec: Manifest) -> Manifest:
 
 
 def _pod(template: Manifest) -> Any:
-    head = {"name": "one", "namespace": NAMESPACE, "labels": template["metadata"]["labels"]}
+    head = {**template.get("metadata", {}), "name": "one", "namespace": NAMESPACE}
     return _typed({"apiVersion": "v1", "kind": "Pod", "metadata": head, "spec": template["spec"]})
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable
 
@@ -22,6 +23,8 @@ def test_the_live_color_keeps_what_an_earlier_cutover_wrote(stack: Callable[...,
     web.up()
     shutil.rmtree(program)
     program.symlink_to(PROJECT / "components")
+    steps = json.loads(web.run("preview", "--json").output)["steps"]
+    assert {step["op"] for step in steps} <= {"same", "update"}  # nothing is replaced
     with running(Load(f"http://127.0.0.1:{port}/version", rate=50, seconds=300), "upgrade") as traffic:
         staged = web.run("up", "--yes", "--diff", deadline=180).output
         assert "web-green" in staged

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from components.plan import Manifest, StackPlan
 from tests.unit.configs import app, canary, stack
 
 EVERYTHING: dict[str, Any] = app(
@@ -153,19 +152,3 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         imageTag=None,
     ),
 }
-
-
-def manifests(plan: StackPlan) -> list[Manifest]:
-    """All objects of a plan, in the order in which one could apply them."""
-    found = [plan.namespace_manifest] if plan.namespace_manifest else []
-    for app_plan in plan.apps:
-        for color in (app_plan.active, app_plan.other):
-            found += [*color.config_maps, color.deployment, color.service, color.disruption_budget]
-            found += [color.autoscaler] if color.autoscaler else []
-        found += app_plan.migrations
-        found += [app_plan.live_service, app_plan.preview_service]
-    for workload in plan.workloads:
-        found += [*workload.services, *workload.config_maps]
-        once = (workload.migration, workload.disruption_budget, workload.controller, workload.autoscaler)
-        found += [manifest for manifest in once if manifest]
-    return found

@@ -18,7 +18,7 @@ from components.labels import label_value
 from components.plan import AppPlan, ColorPlan, Component, Manifest, StackPlan
 from components.planner import plan
 from tests.unit.configs import TAGS, app, canary, stack, web
-from tests.unit.examples import EXAMPLES, manifests
+from tests.unit.examples import EXAMPLES
 from tests.unit.pod_security import violations
 
 OWNER = "cutover/dev"
@@ -48,7 +48,7 @@ def container(color: ColorPlan) -> Manifest:
 
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_means_these_manifests(name: str, snapshot: SnapshotAssertion) -> None:
-    assert manifests(planned(EXAMPLES[name])) == snapshot
+    assert planned(EXAMPLES[name]).manifests == snapshot
 
 
 class TestSizes:
@@ -526,7 +526,7 @@ STACKS = st.builds(
 def test_no_two_objects_are_one(values: dict[str, Any]) -> None:
     names = [
         (each["kind"], each["metadata"].get("namespace"), each["metadata"]["name"])
-        for each in manifests(planned(values))
+        for each in planned(values).manifests
     ]
 
     assert len(names) == len(set(names))

@@ -17,8 +17,8 @@ from cutover.cli import cutover
 PROJECT = Path(__file__).parents[3]
 PAGES = [PROJECT / "README.md", *sorted((PROJECT / "docs").glob("*.md"))]
 MESSAGES = sorted((PROJECT / "cutover").rglob("*.py"))
-STANDS_FOR = {"N": "2", "SECONDS": "60"}
-"""Words of a usage that click would not take for a number."""
+STANDS_FOR = {"N": "2", "SECONDS": "60", "preview.json": "-"}
+"""Words of a usage that click would not take for a number, or would not find."""
 
 
 def in_blocks_and_spans(tokens: list[Token]) -> Iterator[str]:

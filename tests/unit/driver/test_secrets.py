@@ -12,10 +12,10 @@ from rich.console import Console, RenderableType
 
 from components.config import load
 from components.problems import Path as KeyPath
-from cutover import history, plan, status, view
+from cutover import comment, history, plan, status, view
 from cutover.desk import Desk
 from cutover.driver import Driver
-from cutover.engine import Engine
+from cutover.engine import Answer, Engine
 from cutover.errors import NotStartedError, RolledBackError
 from cutover.journal import Check, Journal
 from cutover.notify import message
@@ -68,7 +68,9 @@ def test_a_plan_of_a_release_that_changes_a_secret() -> None:
     made = preview(before, after)
     assert WORD in json.dumps(made)  # an engine that masks nothing
     found = plan.read(made)
-    assert WORD not in drawn(plan.render(found)) + repr(found)
+    told = comment.render([Answer("shop/dev", made)])
+    assert "env[TOKEN].value" in told
+    assert WORD not in drawn(plan.render(found)) + repr(found) + told
 
 
 def test_a_status_whose_next_up_changes_a_secret() -> None:

@@ -149,7 +149,7 @@ def test_a_canarys_configuration_must_be_known() -> None:
     [
         (args.RollingAppArgs, schema.RollingApp),
         (args.StatefulAppArgs, schema.StatefulApp),
-        (args.CanaryPodArgs, schema.Canary),
+        (args.CanaryArgs, schema.Canary),
         (args.DaemonAppArgs, schema.DaemonApp),
     ],
 )
