@@ -68,13 +68,13 @@ class Context:
     @contextmanager
     def driver(self, *, commit: bool = False) -> Iterator[Any]:
         """The driver, with all that is told of its releases: notifications while they go on, a report at the end."""
-        with meanwhile(lambda: self.engine.stack) as stack:
+        with meanwhile(self.engine.config):  # read once, however often it is asked for
             from cutover.driver import Driver
             from cutover.journal import Journal
             from cutover.notify import Notifier
 
         with Notifier(os.environ, self.say) as notifier:
-            journal = Journal(self.engine.folder, stack.result(), notifier)
+            journal = Journal(self.engine.folder, self.engine.stack, notifier)
             before = journal.size
             try:
                 yield Driver(self.engine, journal, self.say, self.agree, commit=commit)

@@ -21,6 +21,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -138,9 +139,7 @@ class Driver:
                 for name in scope.apps:
                     _refuse_unserved(desk, name, where.active.other)
             to = where.active if where.canary_replicas or where.canary_weight else where.active.other
-            release = self._release("undo", to, (Step(),), app=app)
-            self._write(release, desk)
-            return self._run(release, desk)
+            return self._undo(desk, to, app)
 
     def undo_to(self, steps: int, app: str = "") -> Exit:
         """Make live again what was live `steps` changes ago; where no color runs it any more, it is staged first."""
@@ -156,9 +155,7 @@ class Driver:
                 self._edit(scope.other_color(tag, then.overlays))
                 self._up(f"cutover undo: stage {tag}")
                 desk = Desk.of(self._engine)
-            release = self._release("undo", where.active.other, (Step(),), app=app)
-            self._write(release, desk)
-            return self._run(release, desk)
+            return self._undo(desk, where.active.other, app)
 
     def resume(self) -> Exit:
         """Go on with the release under way, be it paused or left by a driver that has died."""
@@ -221,16 +218,29 @@ class Driver:
                 raise
             return self._run(release, desk, before)
 
+    def _undo(self, desk: Desk, to: Color, app: str) -> Exit:
+        release = self._release("undo", to, (Step(),), app=app)
+        with ThreadPoolExecutor(1) as thread:  # each is a process, and the bad version is live meanwhile
+            standing = thread.submit(self._standing, app)
+            self._write(release, desk)
+        return self._run(release, desk, standing=standing.result())
+
     def _release(self, verb: str, to: Color, steps: tuple[Step, ...], **more: Any) -> Release:
         return Release(verb, to, steps, began=_now(), by=_who(), **more)
 
-    def _run(self, release: Release, desk: Desk, before: Mapping[str, Any] | None = None) -> Exit:
+    def _run(
+        self,
+        release: Release,
+        desk: Desk,
+        before: Mapping[str, Any] | None = None,
+        standing: dict[str, Standing] | None = None,
+    ) -> Exit:
         """Go on from the step that is written, until the release is done, paused, or back.
 
-        `before` is what undoes the first step's write.
+        `before` is what undoes the first step's write, `standing` where the apps stand if that is known.
         """
         if not any(self._journal.events(release.began)):
-            self._tell(Kind.BEGAN, release, f"{release.verb} of {release.to} by {release.by}")
+            self._tell(Kind.BEGAN, release, f"{release.verb} of {release.to} by {release.by}", standing)
         try:
             while True:
                 self._move(release, desk)
@@ -510,10 +520,13 @@ class Driver:
 
     # --- the journal
 
-    def _tell(self, kind: Kind, release: Release, text: str, **more: Any) -> None:
+    def _tell(
+        self, kind: Kind, release: Release, text: str, standing: dict[str, Standing] | None = None, **more: Any
+    ) -> None:
         self._say(text[:1].upper() + text[1:])
         is_first = not any(self._journal.events(release.began))
-        standing = self._standing(release.app) if kind in _STANDS or is_first else {}
+        if standing is None:
+            standing = self._standing(release.app) if kind in _STANDS or is_first else {}
         self._journal.tell(
             Event(
                 at=_now(),

@@ -12,6 +12,7 @@ import shlex
 import shutil
 import signal
 import subprocess
+import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
@@ -25,6 +26,8 @@ from cutover.errors import NotStartedError, RefusedError, UpFailedError
 QUICK_SECONDS = 120
 """For a command that only reads or writes files."""
 PREVIEW_SECONDS = 600
+CLOCK_SECONDS = 0.05
+"""How far the times of files may be behind the clock."""
 OWN = "release"
 """Where the driver keeps its note, which no hand would write."""
 GRACE_SECONDS = 60
@@ -56,6 +59,8 @@ class Engine:
         if found is None:
             raise NotStartedError("there is neither ./pulumiw nor a `pulumi` on the PATH; install the Pulumi CLI")
         self._program = found
+        self._read_config: tuple[float, dict[str, Any]] | None = None
+        """When it was read last, in seconds since the epoch, and what it was."""
 
     @cached_property
     def stack(self) -> str:
@@ -76,13 +81,20 @@ class Engine:
     def config(self) -> dict[str, Any]:
         """Return the whole configuration by full key (`cutover:apps`), decoded, secrets in plain.
 
-        Which stack that is, nearly every reader asks next; each is a process, and so both are asked at once.
+        It is read anew only when its file has changed since. Which stack that is, nearly every reader asks next; each
+        is a process, and so both are asked at once.
         """
+        if self._read_config and self.file.exists():
+            since, found = self._read_config
+            if self.file.stat().st_ctime + CLOCK_SECONDS < since:
+                return found
+        now = time.time()
         with ThreadPoolExecutor(1) as thread:
             named = thread.submit(lambda: self.stack)
             found = json.loads(self._read("config", "--json", "--show-secrets"))
             named.result()
-        return {key: value.get("objectValue", value.get("value")) for key, value in found.items()}
+        self._read_config = (now, {key: value.get("objectValue", value.get("value")) for key, value in found.items()})
+        return self._read_config[1]
 
     def change(self, values: Mapping[str, Any], remove: Sequence[str] = (), secret: Collection[str] = ()) -> None:
         """Remove keys of the project by path, then write others (`imageTag.green`), all of them in one write.
