@@ -39,11 +39,12 @@ lint: $(VENV)/.made  ## style, types, import contracts
 	$(VENV)/bin/mypy .
 	$(VENV)/bin/lint-imports
 
-bench: $(VENV)/.made  ## wall time and memory of the commands; releases beside kubectl and Argo Rollouts (four hours)
+bench: $(VENV)/.made  ## releases beside kubectl and Argo Rollouts, pictures of every strategy (four hours)
 	$(RUN) -m bench.measure
 	$(RUN) -m bench.compare --rounds 20
 	$(RUN) -m bench.canaries --rounds 10
 	$(RUN) -m bench.undo --rounds 10
+	$(RUN) -m bench.strategies
 
 clean: down  ## remove the cluster and the virtual environment
 	rm -rf $(VENV) build
