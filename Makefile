@@ -43,11 +43,12 @@ lint: $(VENV)/.made  ## style, types, import contracts
 lint-manifests: $(VENV)/.made  ## every example's manifests, against the rules of policy/ and kube-score's
 	$(RUN) -m policy.lint
 
-bench: $(VENV)/.made  ## wall time and memory of the commands; releases beside kubectl and Argo Rollouts (four hours)
+bench: $(VENV)/.made  ## releases beside kubectl and Argo Rollouts, pictures of every strategy (four hours)
 	$(RUN) -m bench.measure
 	$(RUN) -m bench.compare --rounds 20
 	$(RUN) -m bench.canaries --rounds 10
 	$(RUN) -m bench.undo --rounds 10
+	$(RUN) -m bench.strategies
 
 build/tools/.made:
 	$(PYTHON) -m venv build/tools

@@ -69,5 +69,5 @@ def read(
     except subprocess.TimeoutExpired as error:
         raise CommandError(command, None, f"It had not ended after {seconds:.0f} s. {advice}") from error
     if done.returncode != ends:
-        raise CommandError(command, done.returncode, f"It said: {(done.stderr or done.stdout).strip()}\n{advice}")
+        raise CommandError(command, done.returncode, f"It said: {(done.stdout + done.stderr).strip()}\n{advice}")
     return done.stdout

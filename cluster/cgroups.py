@@ -6,7 +6,9 @@ asking a name, even after the state was lost.
 
 from __future__ import annotations
 
+import os
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -44,9 +46,9 @@ def members() -> set[int]:
     """Pids of all processes in the groups."""
     pids = set()
     for hierarchy in hierarchies():
-        for file in (hierarchy / layout.CGROUP).rglob("cgroup.procs"):
+        for group in _groups(hierarchy):
             with suppress(OSError):
-                pids |= {int(pid) for pid in file.read_text().split()}
+                pids |= {int(pid) for pid in (group / "cgroup.procs").read_text().split()}
     return pids - {0}
 
 
@@ -60,8 +62,7 @@ def remove() -> None:
     while True:
         left = []
         for hierarchy in hierarchies():
-            ours = hierarchy / layout.CGROUP
-            for group in sorted((g for g in ours.rglob("*") if g.is_dir()), reverse=True) + [ours] * ours.exists():
+            for group in _groups(hierarchy):
                 try:
                     group.rmdir()
                 except OSError:
@@ -71,3 +72,8 @@ def remove() -> None:
         if time.monotonic() > deadline:
             raise LeftoverError("control groups", left)
         time.sleep(0.05)
+
+
+def _groups(hierarchy: Path) -> Iterator[Path]:
+    """All groups, innermost first. They go while one looks, which `os.walk`, unlike `rglob`, takes as it is."""
+    return (Path(folder) for folder, *_ in os.walk(hierarchy / layout.CGROUP, topdown=False))

@@ -70,20 +70,20 @@ class Context:
         """Show what a release would do; a person at a terminal is asked. Raises RefusedError for a no."""
         from cutover import plan
 
-        self.err.print(plan.render(plan.read(preview)))
+        self.err.print(plan.Picture(plan.read(preview)))
         if not self._yes and sys.stdin.isatty() and not click.confirm("Go on?", err=True):
             raise RefusedError("Nothing was changed.")
 
     @contextmanager
     def driver(self, *, commit: bool = False) -> Iterator[Any]:
         """The driver, with all that is told of its releases: notifications while they go on, a report at the end."""
-        with meanwhile(lambda: self.engine.stack) as stack:
+        with meanwhile(self.engine.config):  # read once, however often it is asked for
             from cutover.driver import Driver
             from cutover.journal import Journal
             from cutover.notify import Notifier
 
         with Notifier(os.environ, self.say) as notifier:
-            journal = Journal(self.engine.folder, stack.result(), notifier)
+            journal = Journal(self.engine.folder, self.engine.stack, notifier)
             before = journal.size
             try:
                 yield Driver(self.engine, journal, self.say, self.agree, commit=commit)
@@ -137,7 +137,7 @@ pass_context = click.make_pass_decorator(Context)
 
 def _paths(changes: Iterable[str]) -> Mapping[Any, str]:
     """Read what `--set` says."""
-    from cutover.position import path_of
+    from cutover.edit import path_of
 
     pairs = [change.partition("=") for change in changes]
     if any(not sign for _, sign, _ in pairs):
@@ -191,21 +191,21 @@ def cutover(context: click.Context, stack: str | None, folder: Path, *, as_json:
 def status(context: Context, *, watch: bool) -> None:
     """Show where every app stands in the cluster: colors, tags, pods, shares, gates, events."""
     if watch:
-        from cutover import view
         from cutover.status import Lookout
+        from cutover.view import live
 
-        view.watch(Lookout(context.engine), context.out)
+        live.watch(Lookout(context.engine), context.out)
         return
     with meanwhile(context.engine.config) as config:
         import asyncio
 
         from cutover import status as statuses
-        from cutover import view
         from cutover.desk import Desk
+        from cutover.view.picture import Picture
 
     desk = Desk(context.engine, config.result())
     found = asyncio.run(statuses.read(desk.plan, desk.cluster.within(statuses.SECONDS), desk.settings.release))
-    context.show(found, view.render(found))
+    context.show(found, Picture(found))
 
 
 @cutover.command(epilog=_epilog("plan", "plan --markdown staging prod", "plan --markdown --from preview.json"))
@@ -235,9 +235,9 @@ def plan(context: Context, stacks: tuple[str, ...], files: tuple[TextIO, ...], *
     found = {answer.stack: plans.read(answer.accepted) for answer in answers.result()}
     if len(found) == 1:
         (only,) = found.values()
-        context.show(only, plans.render(only))
+        context.show(only, plans.Picture(only))
     else:
-        parts = (part for name, each in found.items() for part in (f"\n{name}", plans.render(each)))
+        parts = (part for name, each in found.items() for part in (f"\n{name}", plans.Picture(each)))
         context.show(found, Group(*parts))
     return Exit.DONE
 
@@ -385,13 +385,13 @@ def free(context: Context, app: str, *, commit: bool) -> Exit:
 @pass_context
 def history(context: Context) -> None:
     """List what has been released: when, who, which versions, how long, with which verdicts."""
-    with meanwhile(context.engine.history) as updates:
+    with meanwhile(lambda: [*context.engine.history()]) as updates:
         from cutover import history as histories
         from cutover.journal import Journal
 
         releases = Journal(context.engine.folder, context.engine.stack).releases
     found = histories.read(updates.result(), context.engine.project, releases)
-    context.show(found, histories.render(found))
+    context.show(found, histories.Picture(found))
 
 
 @cutover.command(epilog=_epilog("watch --seconds 300"))
@@ -401,20 +401,16 @@ def history(context: Context) -> None:
 def watch(context: Context, seconds: float, app: str) -> Exit:
     """Check what is live, as `promote` does after it has moved traffic. Changes nothing and holds no lock."""
     with meanwhile(context.engine.config) as config:
-        import asyncio
-
         from rich.markup import escape
 
-        from cutover import watch as watches
+        from cutover import choice
         from cutover.desk import Desk
-        from cutover.position import Scope
+        from cutover.watch import is_bad
 
-    desk = Desk(context.engine, config.result())
-    scope = Scope(desk.settings, desk.keys, app)
-    plans = [each for each in desk.plan.apps if each.name in scope.apps]
-    found = asyncio.run(watches.watch(plans, scope.where.active, desk.cluster, seconds, context.say))
+    course = choice.of_verb(Desk(context.engine, config.result()), app)
+    found = course.watch(course.live, seconds, context.say)
     context.show(found, "\n".join(f"{check.app}: {check.outcome}: {escape(check.text)}" for check in found))
-    return Exit.NEEDS_PERSON if watches.is_bad(found) else Exit.DONE
+    return Exit.NEEDS_PERSON if is_bad(found) else Exit.DONE
 
 
 @cutover.command(epilog=_epilog("report", "report --markdown >> $GITHUB_STEP_SUMMARY"))
@@ -445,14 +441,15 @@ def report(context: Context, release: str | None, *, markdown: bool) -> None:
 @pass_context
 def doctor(context: Context) -> Exit:
     """Look at everything that a release needs, and say what puts right what is wrong."""
-    from cutover import view
-    from cutover.doctor import State, examine
+    from cutover.doctor.examination import examine
+    from cutover.doctor.findings import State
+    from cutover.view.finding import Checked
 
     found = []
     for finding in examine(context.engine):
         found.append(finding)
         if not context.as_json:
-            context.out.print(view.Checked(finding))
+            context.out.print(Checked(finding))
     if context.as_json:
         context.show(found, "")
     return Exit.NEEDS_PERSON if any(finding.state is State.PROBLEM for finding in found) else Exit.DONE

@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from lightkube.resources.apps_v1 import Deployment
 
+from components.checks import LONGEST_FINDING
 from components.color import Color
 from components.gates.findings import Outcome
 from components.kube import Cluster
-from components.memory import Memory
-from components.plan import AppPlan
+from components.memory import Memory, Verdict
+from components.plan import AppPlan, ColorPlan
 from components.problems import Path, written
 from cutover import watch
-from cutover.course import Course, Say, Way
+from cutover.course import Course, Say, Updates, Way
 from cutover.desk import Desk
+from cutover.edit import Edit, leaves_of, value_at
 from cutover.errors import RefusedError
 from cutover.history import Live, live_before
 from cutover.journal import Check
-from cutover.position import POSITION_KEYS, Edit, Scope, leaves_of
+from cutover.position import POSITION_KEYS, Scope
 from cutover.release import Release, State, Step
 
 
@@ -30,12 +33,13 @@ from cutover.release import Release, State, Step
 class Colors(Course):
     """Apps of two colors that share a position."""
 
-    desk: Desk
-    app: str
-
     @cached_property
     def scope(self) -> Scope:
         return Scope(self.desk.settings, self.desk.keys, self.app, self.desk.secrets)
+
+    @property
+    def live(self) -> str:
+        return self._active
 
     @property
     def to(self) -> str:
@@ -66,11 +70,17 @@ class Colors(Course):
             return Edit(self.scope.at(Step(), Color(release.old)))
         return Edit(self.scope.at(release.step, Color(release.to)))
 
-    def before(self, release: Release) -> Mapping[str, Any]:
-        return {path: _at(self.scope.keys, path.split(".")) for path in self.edit(release).values}
+    def before(self, release: Release) -> Edit:
+        there = {path: value_at(self.scope.keys, path.split(".")) for path in self.edit(release).values}
+        values = {path: value for path, value in there.items() if value is not None}
+        return Edit(values, [path for path in there if path not in values])
 
-    def undone(self, steps: int, history: Callable[[], Sequence[Mapping[str, Any]]]) -> Way:
-        first = self._staged_again(live_before(history(), self.desk.engine.project, steps, self.app)) if steps else None
+    def has_changed_since(self, keys: Mapping[str, Any]) -> bool:
+        then, now = Live.of(keys, self.app), Live.of(self.desk.keys, self.app)
+        return then is not None and now is not None and not (now.is_as(then) and now.has_canary == then.has_canary)
+
+    def undone(self, steps: int, updates: Updates) -> Way:
+        first = self._staged_again(live_before(updates(), self.desk.engine.project, steps, self.app)) if steps else None
         to = self._active if self._has_canary and not steps else self._active.other
         if not (steps or self._has_canary):
             for name in self.scope.apps:
@@ -79,15 +89,12 @@ class Colors(Course):
 
     def adopted(self, keys: Mapping[str, Any]) -> Edit:
         paths: list[Path] = [(*(("apps", self.app) if self.app else ()), key) for key in POSITION_KEYS]
-        there = {path: value for path in paths if (value := _at(keys, path)) is not None}
-        new = [path for path in there if there[path] != _at(self.desk.keys, path)]
+        there = {path: value for path in paths if (value := value_at(keys, path)) is not None}
+        new = [path for path in there if there[path] != value_at(self.desk.keys, path)]
         return Edit({written(leaf): value for path in new for leaf, value in leaves_of(there[path], path)})
 
-    def can_hold(self, release: Release) -> bool:  # noqa: ARG002  # traffic moves at once
-        return False
-
-    def watch(self, release: Release, say: Say) -> Sequence[Check]:
-        return asyncio.run(watch.watch(self._plans, Color(release.to), self.desk.cluster, release.watch, say))
+    def watch(self, to: str, seconds: float, say: Say) -> Sequence[Check]:
+        return asyncio.run(watch.watch(self._plans, Color(to), self.desk.cluster, seconds, say))
 
     def judged(self, release: Release, since: str, reason: str) -> Sequence[Check]:
         color = Color(release.to)
@@ -98,9 +105,10 @@ class Colors(Course):
 
         verdicts = [Memory.of(found).verdict for found in self.desk.cluster.wait_for(look)] if apps else []
         return [
-            Check(Outcome.FAILED if finding in reason else Outcome.PASSED, finding, app.name, color)
+            Check(Outcome.FAILED if finding in blamed else Outcome.PASSED, finding, app.name, color)
             for app, verdict in zip(apps, verdicts, strict=True)
             if verdict and verdict.at >= since[:19]
+            for blamed in [_blamed(app.name, app.colors[color], verdict, reason)]
             for finding in verdict.findings
         ]
 
@@ -129,11 +137,17 @@ class Colors(Course):
         return {self.scope.where.tags.of(color)} == set(version.tags.values()) and overlays == version.overlays
 
 
-def _at(keys: Mapping[str, Any], path: Sequence[Any]) -> Any:
-    """What stands at a path; None where there is nothing."""
-    found: Any = keys
-    for part in path:
-        found = (found or {}).get(part)
+def _blamed(app: str, plan: ColorPlan, verdict: Verdict, reason: str) -> set[str]:
+    """The findings of a gate for which an `up` says that it has failed; what is long is cut in the verdict alone."""
+    begun = re.search(rf"(?<![\w-]){app}: {plan.color} \({re.escape(plan.tag)}\) did not pass its gate(?=: )", reason)
+    if verdict.passed or begun is None:
+        return set()
+    found, at, said = set(), 0, reason[begun.end() :].partition(f"{plan.color} is not promoted")[0]
+    for finding in verdict.findings:
+        after = "" if len(finding) == LONGEST_FINDING else r"(?=\.?; |\. |\n)"
+        if named := re.compile(f"(?<=: |; ){re.escape(finding.rstrip('.'))}{after}").search(said, at):
+            found.add(finding)
+            at = named.end()
     return found
 
 

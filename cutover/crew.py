@@ -6,14 +6,16 @@ They have no other color to go back to, so that a release notes what it has to p
 from __future__ import annotations
 
 import copy
+import functools
+import operator
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from components.problems import Path, remove, set_to, written
 from components.schema import RollingApp, Settings, StatefulApp, Workload
+from cutover.edit import Edit, difference, put, values_of
 from cutover.errors import RefusedError
-from cutover.position import Edit, difference, put, values_of
 from cutover.release import Step
 
 CANARY = "canary"
@@ -52,8 +54,8 @@ class Crew:
         own = known.get(self.app)
         if own and not own.tag:
             raise RefusedError(
-                f"{self.app} shares the stack's tag and is replaced with the others; leave --app out, or give it a tag "
-                f"of its own: `{set_to(('apps', self.app, TAG), str(self.settings.tag))}`"
+                f"{self.app} shares the stack's tag and is replaced with the others, by `cutover roll TAG`. With a tag "
+                f"of its own it is released by itself: `{set_to(('apps', self.app, TAG), str(self.settings.tag))}`"
             )
         found = {self.app: own} if own else {name: app for name, app in known.items() if not (app.tag or self.app)}
         if not found:
@@ -149,8 +151,8 @@ class Crew:
         edit = _between(self.trees, trees)
         return Edit(edit.values, edit.remove, frozenset(map(written, self.secrets)) & edit.values.keys())
 
-    def back(self, steps: Sequence[Trees], ran: Trees | None = None) -> dict[str, Any]:
-        """Return what makes of any of these what `ran` before (default what is there), by path; None: to be removed.
+    def back(self, steps: Sequence[Trees], ran: Trees | None = None) -> Edit:
+        """Return what makes of any of these what `ran` before (default what is there).
 
         Raises:
             RefusedError: it would hold a secret, and is to be noted in plain.
@@ -158,9 +160,8 @@ class Crew:
         present = self.trees
         passing = {name: {key: tree[key] for key in _PASSING if key in tree} for name, tree in present.items()}
         before = {name: tree | passing[name] for name, tree in ran.items()} if ran else present
-        edits = [_between(trees, before) for trees in steps]
-        back = {path: value for edit in edits for path, value in (dict.fromkeys(edit.remove) | edit.values).items()}
-        if secret := sorted(path for path in map(written, self.secrets) if back.get(path) is not None):
+        back = functools.reduce(operator.or_, (_between(trees, before) for trees in steps), Edit())
+        if secret := sorted(path for path in map(written, self.secrets) if path in back.values):
             raise RefusedError(
                 f"the way back would have to know {secret[0]}, which is a secret; release this by hand: `pulumi config "
                 f"set --path --secret {secret[0]}`, then `pulumi up`"

@@ -61,10 +61,6 @@ class Desk:
     def plan(self) -> StackPlan:
         return plan(self.settings, owner=f"{self.engine.project}/{self.engine.stack}")
 
-    def is_of_one_version(self, app: str) -> bool:
-        """Tell whether that is an app of one version or, for `""`, whether there are no others."""
-        return app in self.settings.workloads if app else not self.settings.apps
-
     @cached_property
     def cluster(self) -> Cluster:
         kubeconfig = self.everything.get("kubernetes:kubeconfig") or "~/.kube/config"

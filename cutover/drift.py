@@ -91,8 +91,10 @@ def rollout_differences(app: SeenWorkload) -> Iterator[str]:
         return
     if written.tag != plan.tag:
         yield f"replaces {written.tag} by {plan.tag}"
-    if _canary(written) != _canary(plan):
-        yield f"has {_canary(plan)}, after {_canary(written)}"
+    was, will_be = _canary(written), _canary(plan)
+    if was != will_be:
+        told = f"has a canary of {will_be}" + (f", after one of {was}" if was else "")
+        yield told if will_be else f"has no canary any more, after one of {was}"
     same = (written.template_hash, written.base_hash) == (plan.template_hash, plan.base_hash)
     if not same and (written.tag, written.canary_tag) == (plan.tag, plan.canary_tag):
         yield "replaces its pods, whose configuration is another one"
@@ -114,8 +116,7 @@ def rollout_drifts(app: SeenWorkload) -> Iterator[Drift]:
         which = f": it runs {runs}, and its last `up` wrote {wrote}" if runs != wrote else ""
         yield Drift(f"the pod template of {name} was changed{which}", *hand, back)
     if plan.kind == "Deployment" and written.holds and (hand := _paused_by(app)):
-        resume = f"kubectl --namespace {plan.namespace} rollout resume deployment {plan.name}"
-        yield Drift(f"{name} was paused", *hand, resume)
+        yield Drift(f"{name} was paused", *hand, back)
     if hand := _hand(_managed(found), "strategy", "updateStrategy"):
         yield Drift(f"how {name} replaces its pods was changed", *hand, back)
     if written.replicas != plan.replicas and not plan.autoscaler and (hand := _sized_by(app)):
@@ -125,9 +126,12 @@ def rollout_drifts(app: SeenWorkload) -> Iterator[Drift]:
 
 
 def _canary(plan: WorkloadPlan) -> str:
+    """The canary in few words; "" where there is none."""
     if plan.base is None:
-        return "no canary"
-    return f"a canary of {plan.canary_tag} from ordinal {plan.partition} up"
+        return ""
+    last = (plan.replicas or 0) - 1
+    which = f"s {plan.partition}-{last}" if plan.partition < last else f" {last}"
+    return f"{plan.canary_tag} on ordinal{which}"
 
 
 def _image_tag(template: Manifest) -> str:

@@ -13,51 +13,45 @@ from __future__ import annotations
 import contextlib
 import re
 import shlex
-import socket
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, Final, NoReturn
 
 from components.errors import CutoverError
 from components.gates.findings import Outcome
 from components.problems import Path as KeyPath
+from cutover import choice
 from cutover.colors import Colors
 from cutover.course import Course
 from cutover.desk import Desk
-from cutover.engine import Engine
+from cutover.edit import Edit
+from cutover.engine import POLL_SECONDS, Engine
 from cutover.errors import (
     DriverError,
     Exit,
     RefusedError,
     RolledBackError,
+    StepFailedError,
     StoppedError,
     StuckError,
     UnderWayError,
     UpFailedError,
+    WishedHeldError,
 )
 from cutover.helm import Helm, who
 from cutover.history import config_of
+from cutover.holder import Holder
 from cutover.journal import Check, Event, Journal, Kind, Standing, percent
-from cutover.position import Edit
 from cutover.release import KEY, Release, State, Step
 from cutover.versions import Versions
 
 _STANDS: Final = {Kind.BEGAN, Kind.MOVED, Kind.FAILED, Kind.BACK, Kind.STUCK, Kind.INTERRUPTED}
 """Events that say where traffic is."""
 ABORTED: Final = "aborted"
-POLL_SECONDS = 1.0
-
-
-class StepFailedError(Exception):
-    """The release has to go back; the text says why."""
-
-
-class WishedHeldError(Exception):
-    """Somebody has asked for a rollout to be held where it is."""
 
 
 class Driver:
@@ -86,11 +80,13 @@ class Driver:
         self._agree = agree
         self._commit = commit
         self._helm = Helm(engine, journal.folder, say)
+        self._told = ""
+        """The release that was told of last."""
 
     def stage(self, tag: str, changes: Mapping[KeyPath, Any], app: str = "") -> Exit:
         """Run a tag on the other color, with `changes` to what the live one has, or, with no pods, as a canary."""
         with self._helm:
-            self._edit(_course(self._free_desk(), app).staged(tag, changes))
+            self._edit(choice.of_verb(self._free_desk(), app).staged(tag, changes))
             self._up(f"cutover stage {tag}")
             self._committed(f"Stage {tag}")
             return Exit.DONE
@@ -106,12 +102,12 @@ class Driver:
     def roll(self, tag: str, changes: Mapping[KeyPath, Any], *, watch: float, app: str = "") -> Exit:
         """Replace the pods of apps of one version, and put back what ran before if the new ones do badly."""
         with self._helm:
-            desk = self._free_desk()
-            crew = Versions(desk, app).crew
+            course = Versions(self._free_desk(), app)
+            crew = course.crew
             trees = crew.rolled(tag, changes)
             back = crew.back([trees], crew.ran(self._last_keys()))
             release = self._release("roll", tag, (Step(),), app=app, watch=watch, back=back)
-            return self._start(release, desk, crew.edit(trees), crew.back([trees]))
+            return self._start(release, course, crew.edit(trees), crew.back([trees]))
 
     def promote(self, *, watch: float, app: str = "") -> Exit:
         """Move all traffic to the other color, and back if it does badly there."""
@@ -127,28 +123,31 @@ class Driver:
         What runs nowhere any more is staged first.
         """
         with self._helm:
-            desk = self._free_desk()
-            way = _course(desk, app).undone(steps, self._engine.history)
+            course = choice.of_undo(self._free_desk(), app, self._engine.history)
+            way = course.undone(steps, self._engine.history)
+            release = self._release("undo", way.to, (Step(),), app=course.app, back=way.back)
             if way.first:
                 self._edit(way.first)
                 self._up("cutover undo: stage what is gone")
-                desk = Desk.of(self._engine)
-            release = self._release("undo", way.to, (Step(),), app=app, back=way.back)
-            self._write(release, way.edit)
-            return self._run(release, desk)
+                course = self._course(release)
+            with ThreadPoolExecutor(1) as thread:  # each is a process, and the bad version is live meanwhile
+                standing = thread.submit(self._standing, release)
+                self._write(release, way.edit)
+            return self._run(release, course, standing=standing.result())
 
     def resume(self) -> Exit:
         """Go on with the release under way, be it paused or left by a driver that has died."""
         with self._helm:
-            desk, release = self._under_way()
+            release = self._under_way()
             self._tell(Kind.RESUMED, release, f"resumed {release.place}")
             self._helm.unwish()
             if release.state is State.BACK:
                 self._back(release, "it was on its way back")
             goes_on = release.state is State.PAUSED and not release.is_last
             release = release.next() if goes_on else release.now(State.MOVING)
-            self._write(release, _course(desk, release.app).edit(release))
-            return self._run(release, desk)
+            course = self._course(release)
+            self._write(release, course.edit(release))
+            return self._run(release, course)
 
     def pause(self) -> Exit:
         """Let the driver at work stop after the step that it is in."""
@@ -159,7 +158,7 @@ class Driver:
         """Take the release under way back, here or, if another driver is at work on it, there."""
         try:
             with self._helm:
-                _, release = self._under_way()
+                release = self._under_way()
                 self._helm.unwish()
                 with contextlib.suppress(RolledBackError):
                     self._back(release, ABORTED)
@@ -186,16 +185,15 @@ class Driver:
     ) -> Exit:
         """Write the first step, show what it would do, and go."""
         with self._helm:
-            desk = self._free_desk()
-            apps = _course(desk, app)
-            back = apps.back(steps)
-            release = self._release(verb, apps.to, steps, app=app, pause=pause, watch=watch, back=back)
-            return self._start(release, desk, apps.edit(release), apps.before(release))
+            course = choice.of_verb(self._free_desk(), app)
+            back = course.back(steps)
+            release = self._release(verb, course.to, steps, app=app, pause=pause, watch=watch, back=back)
+            return self._start(release, course, course.edit(release), course.before(release))
 
     def _release(self, verb: str, to: str, steps: tuple[Step, ...], **more: Any) -> Release:
         return Release(verb, to, steps, began=_now(), by=who(), **more)
 
-    def _start(self, release: Release, desk: Desk, edit: Edit, before: Mapping[str, Any]) -> Exit:
+    def _start(self, release: Release, course: Course, edit: Edit, before: Edit) -> Exit:
         """Write a release's first step, show what it would do, and go; `before` takes the write back."""
         self._write(release, edit)
         try:
@@ -203,28 +201,34 @@ class Driver:
         except (RefusedError, KeyboardInterrupt):
             self._put_back(before)
             raise
-        return self._run(release, desk, before)
+        return self._run(release, course, before)
 
-    def _run(self, release: Release, desk: Desk, before: Mapping[str, Any] | None = None) -> Exit:
+    def _run(
+        self,
+        release: Release,
+        course: Course,
+        before: Edit | None = None,
+        standing: dict[str, Standing] | None = None,
+    ) -> Exit:
         """Go on from the step that is written, until the release is done, paused, or back.
 
-        `before` is what undoes the first step's write.
+        `before` is what undoes the first step's write, `standing` where the apps stand if that is known.
         """
-        if not any(self._journal.events(release.began)):
-            self._tell(Kind.BEGAN, release, f"{release.verb} of {release.to} by {release.by}")
+        if not self._is_told(release):
+            self._tell(Kind.BEGAN, release, f"{release.verb} of {release.to} by {release.by}", standing)
         try:
             while True:
-                self._move(release, desk)
+                self._move(release, course)
                 if release.verb != "undo":
-                    desk = Desk.of(self._engine)
-                    self._watch(release, desk)
+                    course = self._course(release)
+                    self._watch(release, course)
                 stays = self._waits(release)
                 if release.is_last:
                     return self._done(release)
                 if stays:
                     return self._paused(release)
                 release = release.next()
-                self._write(release, _course(desk, release.app).edit(release))
+                self._write(release, course.edit(release))
         except WishedHeldError:
             return self._hold(release)
         except StepFailedError as error:
@@ -243,27 +247,27 @@ class Driver:
             "back."
         )
 
-    def _move(self, release: Release, desk: Desk) -> None:
+    def _move(self, release: Release, course: Course) -> None:
         """Put the stack at the step that is written. Raises StepFailedError."""
         self._tell(Kind.MOVING, release, f"{release.to} takes {release.told}")
         since, begin = _now(), time.monotonic()
-        heard = {"abort", "pause"} if _course(desk, release.app).can_hold(release) else {"abort"}
+        heard = {"abort", "pause"} if course.can_hold(release) else {"abort"}
         try:
             self._up(f"cutover {release.verb}: {release.to} takes {release.told}", lambda: self._helm.wished in heard)
         except UpFailedError as error:
             if (wish := self._helm.wished) in heard:
                 raise WishedHeldError if wish == "pause" else StepFailedError(ABORTED) from error
             reason = _reason(error)
-            checks = self._judged(release, desk, since, reason)
+            checks = self._judged(release, course, since, reason)
             self._tell(Kind.FAILED, release, f"failed {release.place}: {reason}", checks=checks)
             raise StepFailedError(reason) from error
-        seconds, checks = time.monotonic() - begin, self._judged(release, desk, since)
+        seconds, checks = time.monotonic() - begin, self._judged(release, course, since)
         self._tell(Kind.MOVED, release, f"{release.to} has {release.told}", seconds=seconds, checks=checks)
 
-    def _watch(self, release: Release, desk: Desk) -> None:
+    def _watch(self, release: Release, course: Course) -> None:
         """Check what has got traffic. Raises StepFailedError."""
         begin = time.monotonic()
-        checks = tuple(_course(desk, release.app).watch(release, self._say))
+        checks = tuple(course.watch(release.to, release.watch, self._say))
         bad = "; ".join(check.text for check in checks if check.outcome == Outcome.FAILED)
         if bad:
             self._tell(Kind.FAILED, release, f"failed {release.place}: {bad}", checks=checks)
@@ -271,10 +275,10 @@ class Driver:
         well = f"{release.to} is well with {release.told}"
         self._tell(Kind.CHECKED, release, well, checks=checks, seconds=time.monotonic() - begin)
 
-    def _judged(self, release: Release, desk: Desk, since: str, reason: str = "") -> tuple[Check, ...]:
+    def _judged(self, release: Release, course: Course, since: str, reason: str = "") -> tuple[Check, ...]:
         """Return what the gate found in an `up` that began at `since`; `reason` tells what a failed one failed for."""
         try:
-            return tuple(_course(desk, release.app).judged(release, since, reason))
+            return tuple(course.judged(release, since, reason))
         except CutoverError as error:
             self._say(f"warning: what the gate found cannot be read: {error}")
             return ()
@@ -307,7 +311,7 @@ class Driver:
     def _hold(self, release: Release) -> Exit:
         """Hold a rollout at the pods that it has come to."""
         release = release.now(State.PAUSED)
-        self._write(release, _course(Desk.of(self._engine), release.app).edit(release))
+        self._write(release, self._course(release).edit(release))
         self._up("cutover pause")
         return self._paused(release)
 
@@ -331,7 +335,7 @@ class Driver:
         self._say(f"{reason}\nGoing back to {release.old}.")
         begin = time.monotonic()
         try:
-            self._write(release, _course(Desk.of(self._engine), release.app).edit(release))
+            self._write(release, self._course(release).edit(release))
             self._up(f"cutover {release.verb}: back to {release.old}")
         except UpFailedError as error:
             self._tell(Kind.STUCK, release, f"could not go back: {_reason(error)}")
@@ -360,15 +364,19 @@ class Driver:
             )
         return desk
 
-    def _under_way(self) -> tuple[Desk, Release]:
-        """Read the stack and its release, be it that only the last `up`, from another machine, tells how far it is."""
+    def _course(self, release: Release) -> Course:
+        """Read the stack anew, for its release."""
+        return choice.of_release(Desk.of(self._engine), release)
+
+    def _under_way(self) -> Release:
+        """Read the stack's release, be it that only the last `up`, from another machine, tells how far it is."""
         desk = Desk.of(self._engine)
         if self._adopt(desk):
             desk = Desk.of(self._engine)
         release = Release.of_note(desk.settings.release)
         if release is None:
             raise RefusedError("No release is under way. `cutover undo` takes back the last one.")
-        return desk, release
+        return release
 
     def _adopt(self, desk: Desk) -> bool:
         """Take over the position and the release of the last `up`, where it was further than the configuration here.
@@ -381,11 +389,8 @@ class Driver:
         here, there = Release.of_note(desk.settings.release), Release.of_note(last.keys.get(KEY) or {})
         if there is None:
             return False
-        edit = _course(desk, there.app).adopted(last.keys)
-        if here is None:
-            is_behind = bool(edit.values or edit.remove)
-        else:
-            is_behind = here.began == there.began and here.progress < there.progress
+        edit = choice.of_release(desk, there).adopted(last.keys)
+        is_behind = here.began == there.began and here.progress < there.progress if here else bool(edit)
         if is_behind:
             self._say("The last `up` was further with a release than the configuration here; going on from there.")
             is_done = there.state is State.MOVING and update.get("result") == "succeeded"
@@ -398,7 +403,7 @@ class Driver:
         """Write a release's note and what its step changes; the note is there before anything is taken out."""
         if edit.remove:
             self._engine.change(release.note())
-        self._edit(Edit({**release.note(), **edit.values}, edit.remove, edit.secret))
+        self._edit(Edit(release.note()) | edit)
 
     def _last_keys(self) -> Mapping[str, Any]:
         """The keys that the last `up` which ended well was run with; none where the engine hides them."""
@@ -407,7 +412,7 @@ class Driver:
 
     def _wish(self, wish: str) -> None:
         """Ask the driver at work for something."""
-        _, release = self._under_way()
+        release = self._under_way()
         if release.state is State.PAUSED:
             raise RefusedError(f"The release is paused {release.place}; nobody is at work on it.")
         self._helm.wish(wish)
@@ -415,19 +420,18 @@ class Driver:
     def _edit(self, edit: Edit) -> None:
         self._engine.change(edit.values, edit.remove, edit.secret)
 
-    def _put_back(self, before: Mapping[str, Any]) -> None:
-        values = {path: value for path, value in before.items() if value is not None}
-        self._engine.change(values, [KEY, *(path for path in before if path not in values)])
+    def _put_back(self, before: Edit) -> None:
+        self._edit(before | Edit(remove=[KEY]))
 
     def _up(self, message: str, stop: Callable[[], bool] = lambda: False) -> None:
         """Run `up`, until `stop`; a lock that a process of this machine has left when it died does not hold it up."""
         try:
             self._engine.up(message, stop)
         except UpFailedError as error:
-            holder = re.search(r"created by \S+@(\S+) \(pid (\d+)\)", error.output)
-            if not holder:
+            holder = Holder.named_in(error.output)
+            if holder is None:
                 raise
-            if holder[1] != socket.gethostname() or Path(f"/proc/{holder[2]}").exists():
+            if not holder.has_died:
                 raise UnderWayError(
                     f"Another `up` is at work on the stack:\n{error.output.strip()}\nWait until it has ended, then "
                     "`cutover resume`."
@@ -452,10 +456,13 @@ class Driver:
 
     # --- the journal
 
-    def _tell(self, kind: Kind, release: Release, text: str, **more: Any) -> None:
+    def _tell(
+        self, kind: Kind, release: Release, text: str, standing: dict[str, Standing] | None = None, **more: Any
+    ) -> None:
         self._say(text[:1].upper() + text[1:])
-        is_first = not any(self._journal.events(release.began))
-        standing = self._standing(release.app) if kind in _STANDS or is_first else {}
+        is_first = not self._is_told(release)
+        if standing is None:
+            standing = self._standing(release) if kind in _STANDS or is_first else {}
         self._journal.tell(
             Event(
                 at=_now(),
@@ -472,19 +479,22 @@ class Driver:
                 **more,
             )
         )
+        self._told = release.began
 
-    def _standing(self, app: str) -> dict[str, Standing]:
-        """Where the apps stand, as the stack's outputs have it."""
+    def _is_told(self, release: Release) -> bool:
+        """Whether the journal tells of a release; it may be long, and is not read for every event."""
+        return release.began == self._told or any(self._journal.events(release.began))
+
+    def _standing(self, release: Release) -> dict[str, Standing]:
+        """Where the apps stand, as the stack's outputs have it; apps of one version have no color to stand on."""
         found: dict[str, Standing] = {}
+        if release.back is not None:
+            return found
         for name, output in self._engine.outputs().items():
-            if isinstance(output, dict) and "activeColor" in output and app in {"", name}:
+            if isinstance(output, dict) and "activeColor" in output and release.app in {"", name}:
                 share = str(output["otherShare"])
                 found[name] = Standing(output["activeColor"], output["imageTag"], share, percent(share))
         return found
-
-
-def _course(desk: Desk, app: str) -> Course:
-    return Versions(desk, app) if desk.is_of_one_version(app) else Colors(desk, app)
 
 
 def _reason(error: UpFailedError) -> str:

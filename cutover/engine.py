@@ -7,6 +7,7 @@ on the PATH.
 
 from __future__ import annotations
 
+import itertools
 import json
 import shlex
 import shutil
@@ -14,7 +15,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
@@ -28,6 +29,8 @@ from cutover.errors import NotStartedError, RefusedError, UpFailedError
 QUICK_SECONDS = 120
 """For a command that only reads or writes files."""
 PREVIEW_SECONDS = 600
+CLOCK_SECONDS = 0.05
+"""How far the times of files may be behind the clock."""
 OWN = "release"
 """Where the driver keeps its note, which no hand would write."""
 POLL_SECONDS = 1.0
@@ -60,6 +63,8 @@ class Engine:
         if found is None:
             raise NotStartedError("there is neither ./pulumiw nor a `pulumi` on the PATH; install the Pulumi CLI")
         self._program = found
+        self._read_config: tuple[float, dict[str, Any]] | None = None
+        """When it was read last, in seconds since the epoch, and what it was."""
 
     @cached_property
     def stack(self) -> str:
@@ -88,13 +93,20 @@ class Engine:
     def config(self) -> dict[str, Any]:
         """Return the whole configuration by full key (`cutover:apps`), decoded, secrets in plain.
 
-        Which stack that is, nearly every reader asks next; each is a process, and so both are asked at once.
+        It is read anew only when its file has changed since. Which stack that is, nearly every reader asks next; each
+        is a process, and so both are asked at once.
         """
+        if self._read_config and self.file.exists():
+            since, found = self._read_config
+            if self.file.stat().st_ctime + CLOCK_SECONDS < since:
+                return found
+        now = time.time()
         with ThreadPoolExecutor(1) as thread:
             named = thread.submit(lambda: self.stack)
             found = json.loads(self._read("config", "--json", "--show-secrets"))
             named.result()
-        return {key: value.get("objectValue", value.get("value")) for key, value in found.items()}
+        self._read_config = (now, {key: value.get("objectValue", value.get("value")) for key, value in found.items()})
+        return self._read_config[1]
 
     def change(self, values: Mapping[str, Any], remove: Sequence[str] = (), secret: Collection[str] = ()) -> None:
         """Remove keys of the project by path, then write others (`imageTag.green`), all of them in one write.
@@ -174,12 +186,17 @@ class Engine:
         found: dict[str, Any] = json.loads(self._read("stack", "output", "--json"))
         return found
 
-    def history(self, count: int = 100) -> list[dict[str, Any]]:
-        """Return the last updates of the stack, newest first, as `pulumi stack history --json` has them."""
-        found: list[dict[str, Any]] = json.loads(
-            self._read("stack", "history", "--json", "--page-size", str(count), "--page", "1")
-        )
-        return found
+    def history(self, count: int = 100) -> Iterator[dict[str, Any]]:
+        """Yield the updates of the stack, newest first, as `pulumi stack history --json` has them.
+
+        They are read `count` at a time, as they are asked for.
+        """
+        for page in itertools.count(1):
+            command = ("stack", "history", "--json", "--page-size", str(count), "--page", str(page))
+            found: list[dict[str, Any]] = json.loads(self._read(*command))
+            yield from found
+            if len(found) < count:
+                return
 
     def ask(self, *command: str) -> subprocess.CompletedProcess[str]:
         """Run a command that changes nothing, and return it however it ended."""

@@ -7,7 +7,10 @@
     ├── UpFailedError       4   an `up` failed, and nobody has put it right
     ├── RolledBackError     3   the release failed, and traffic is back on the version that it came from
     ├── StuckError          4   the release failed, and so did the way back: somebody must look
-    └── StoppedError      130   Ctrl-C, or the process was told to end; the release stands where the text says
+    ├── StoppedError      130   Ctrl-C, or the process was told to end; the release stands where the text says
+    └── CourseError             never leaves the driver, whose release takes another course
+        ├── StepFailedError 3   it has to go back
+        └── WishedHeldError 5   somebody has asked for its rollout to be held where it is
 
 The exit codes are stable: 0 done, 1 could not start, 2 refused, 3 failed and rolled back, 4 failed and needs a person,
 5 paused (which is no error), 130 interrupted.
@@ -69,3 +72,17 @@ class StuckError(DriverError):
 
 class StoppedError(DriverError):
     exit = Exit.INTERRUPTED
+
+
+class CourseError(DriverError):
+    pass
+
+
+class StepFailedError(CourseError):
+    """The text says why."""
+
+    exit = Exit.ROLLED_BACK
+
+
+class WishedHeldError(CourseError):
+    exit = Exit.PAUSED

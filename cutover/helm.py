@@ -15,12 +15,11 @@ from typing import IO
 
 import yaml
 
-from cutover.engine import Engine
+from cutover.engine import POLL_SECONDS, Engine
 from cutover.errors import RefusedError, UnderWayError
 from cutover.release import KEY
 
 WISH = "wish"
-POLL_SECONDS = 1.0
 TAKEN_UP_SECONDS = 900.0
 """For how long a wish waits for the driver at work to take it up: an `up` that it is in may come first."""
 

@@ -7,12 +7,14 @@ themselves. Which checks there were, and what they measured, the journal tells w
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import operator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import cached_property
 from itertools import groupby
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from rich.console import Console, ConsoleOptions, RenderResult
@@ -22,6 +24,7 @@ from rich.text import Text
 from components.color import Color
 from components.config import load
 from components.errors import ConfigError
+from components.plan import StackPlan, WorkloadPlan
 from components.planner import plan
 from components.position import position
 from components.schema import PositionKeys
@@ -29,6 +32,9 @@ from cutover.crew import Crew, Trees
 from cutover.errors import RefusedError
 from cutover.journal import Check, Event, Kind, Standing, percent
 from cutover.release import KEY, Release, State
+from cutover.report.figures import duration
+
+Version = TypeVar("Version")
 
 
 class Result(StrEnum):
@@ -45,12 +51,37 @@ class Result(StrEnum):
     LEFT = "left"
 
 
+class Running(msgspec.Struct, frozen=True):
+    """Where an app of one version stands: what it runs, and what its canary does, from which ordinal on to which.
+
+    `ordinals` are `2` or `1-2`, and "" without a canary. `paused`: its rollout stands still.
+    """
+
+    tag: str
+    canary_tag: str = ""
+    ordinals: str = ""
+    paused: bool = False
+
+    @classmethod
+    def of(cls, plan: WorkloadPlan) -> Running:
+        ordinals = ""
+        if plan.canary_tag:
+            first, last = plan.partition, (plan.replicas or 0) - 1
+            ordinals = str(last) if first == last else f"{first}-{last}"
+        return cls(plan.tag, plan.canary_tag or "", ordinals, plan.kind == "Deployment" and plan.holds)
+
+    def __str__(self) -> str:
+        canary = f" (canary {self.canary_tag} on ordinal{'s' * ('-' in self.ordinals)} {self.ordinals})"
+        return self.tag + canary * bool(self.ordinals) + " (paused)" * self.paused
+
+
 class Entry(msgspec.Struct, frozen=True):
     """A release, or an update by hand (`release` is ""; `verb` is then the engine's: update, refresh, destroy).
 
     `at` is when its first update began, as RFC 3339 in UTC, and `seconds` what it took to the end of its last.
-    `before` and `after` are where each app stood and was to stand; an app is left out where its configuration is of
-    another time or hidden. `checks` are the last findings on each step.
+    `before` and `after` are where each app of two colors stood and was to stand, `ran` and `runs` the same of apps of
+    one version; an app is left out where its configuration is of another time or hidden. `checks` are the last findings
+    on each step.
     """
 
     at: str
@@ -63,15 +94,42 @@ class Entry(msgspec.Struct, frozen=True):
     release: str
     before: dict[str, Standing]
     after: dict[str, Standing]
+    ran: dict[str, Running]
+    runs: dict[str, Running]
     checks: tuple[Check, ...]
 
 
 class Live(msgspec.Struct, frozen=True):
-    """What was live: the color, and of each app its tag and what it had under `colors.<color>`."""
+    """What was live: the color, and of each app its tag and what it had under `colors.<color>`.
+
+    `has_canary`: the other color took traffic beside it.
+    """
 
     color: Color
     tags: dict[str, str]
     overlays: dict[str, dict[str, Any]]
+    has_canary: bool = False
+
+    @classmethod
+    def of(cls, keys: Mapping[str, Any], app: str) -> Live | None:
+        """What a configuration makes live of an app, or for `""` of those that share its position; None: hidden."""
+        try:
+            settings = load(keys)
+        except ConfigError:
+            return None
+        of_stack = [name for name, each in settings.apps.items() if _shares(each)]
+        names = ([app] if app in settings.apps else []) if app else of_stack
+        if not names:
+            return None
+        colors = {name: position(settings.apps[name], settings) for name in names}
+        color = colors[names[0]].active
+        apps: Mapping[str, Any] = keys["apps"]
+        return cls(
+            color=color,
+            tags={name: where.tags.of(color) for name, where in colors.items()},
+            overlays={name: dict(apps[name].get("colors", {}).get(str(color), {})) for name in names},
+            has_canary=any(where.canary_replicas or where.canary_weight for where in colors.values()),
+        )
 
     def is_as(self, other: Live) -> bool:
         """Tell whether the apps of both run the same."""
@@ -81,7 +139,7 @@ class Live(msgspec.Struct, frozen=True):
 
 
 def read(
-    updates: Sequence[Mapping[str, Any]], project: str, releases: Mapping[str, Sequence[Event]] | None = None
+    updates: Iterable[Mapping[str, Any]], project: str, releases: Mapping[str, Sequence[Event]] | None = None
 ) -> list[Entry]:
     """Put a stack's history in the words of releases, newest first.
 
@@ -91,23 +149,22 @@ def read(
         releases: the journal's events by release.
     """
     entries: list[Entry] = []
-    stood: dict[str, Standing] = {}
-    for group in _groups(updates, project):
-        after = group[-1].standing
-        entries.append(_entry(group, stood, after, (releases or {}).get(group[0].release, ())))
+    before: _Update | None = None
+    for group in reversed([*_groups(updates, project)]):
+        entries.append(_entry(group, before, (releases or {}).get(group[0].release, ())))
         if group[-1].succeeded:
-            stood = {} if group[-1].kind == "destroy" else after
+            before = None if group[-1].kind == "destroy" else group[-1]
     return entries[::-1]
 
 
-def live_before(updates: Sequence[Mapping[str, Any]], project: str, steps: int, app: str = "") -> Live:
+def live_before(updates: Iterable[Mapping[str, Any]], project: str, steps: int, app: str = "") -> Live:
     """Say what was live `steps` changes of the live version ago.
 
     What counts is where releases, and updates by hand, have ended: one that was rolled back has changed nothing, and
     neither has one that failed. An app that is newer than that is left out.
 
     Args:
-        updates: what `pulumi stack history --json` has, newest first.
+        updates: what `pulumi stack history --json` has, newest first; no more is taken of it than is needed.
         project: the project, whose namespace the configuration's keys have.
         steps: how far back, from 1; 0 is what is live.
         app: an app with a position of its own; "" for those that share the stack's.
@@ -115,41 +172,24 @@ def live_before(updates: Sequence[Mapping[str, Any]], project: str, steps: int, 
     Raises:
         RefusedError: the history does not go back as far, or hides it.
     """
-    versions: list[Live] = []
-    for group in _groups(updates, project):
-        ended = [update for update in group if update.succeeded and update.kind == "update"]
-        version = ended[-1].live(app) if ended else None
-        if version and versions and version.is_as(versions[-1]):
-            versions[-1] = version  # which knows the apps that have come since
-        elif version:
-            versions.append(version)
-    if steps >= len(versions):
-        what = f"{app}'s" if app else "the stack's"
-        raise RefusedError(
-            f"{what} history goes back {max(len(versions) - 1, 0)} changes of what is live, not {steps}; "
-            "`cutover history` lists them"
-        )
-    return versions[-1 - steps]
+    versions = (Live.of(keys, app) for keys in ended(updates, project))
+    return _ago(versions, steps, Live.is_as, f"{app or 'the stack'}'s history", "changes of what is live")
 
 
-def ran_before(updates: Sequence[Mapping[str, Any]], project: str, steps: int, crew: Crew) -> Trees:
+def ran_before(updates: Iterable[Mapping[str, Any]], project: str, steps: int, crew: Crew) -> Trees:
     """Say what apps of one version ran `steps` changes ago, as `live_before` does for those of two colors.
 
     Raises:
         RefusedError: the history does not go back as far, or hides it.
     """
-    versions: list[Trees] = []
+    versions = (crew.ran(keys) for keys in ended(updates, project))
+    return _ago(versions, steps, operator.eq, f"the history of {', '.join(crew.apps)}", "changes")
+
+
+def ended(updates: Iterable[Mapping[str, Any]], project: str) -> Iterator[Mapping[str, Any]]:
+    """Yield the project's keys with which each release, or update by hand, has ended well, newest first."""
     for group in _groups(updates, project):
-        ended = [update for update in group if update.succeeded and update.kind == "update"]
-        ran = crew.ran(ended[-1].keys) if ended else None
-        if ran and ran not in versions[-1:]:
-            versions.append(ran)
-    if steps >= len(versions):
-        raise RefusedError(
-            f"the history of {', '.join(crew.apps)} goes back {max(len(versions) - 1, 0)} changes, not {steps}; "
-            "`cutover history` lists them"
-        )
-    return versions[-1 - steps]
+        yield from [update.keys for update in reversed(group) if update.succeeded and update.kind == "update"][:1]
 
 
 def config_of(update: Mapping[str, Any]) -> dict[str, Any]:
@@ -206,13 +246,17 @@ class _Update:
         noted = self.entry.get("environment", {})
         return str(noted.get("git.author") or noted.get("git.committer") or "")
 
+    @cached_property
+    def plan(self) -> StackPlan | None:
+        """What its configuration means; None where that is hidden, or of another Cutover's time."""
+        try:
+            return plan(load(self.keys), owner=self.project)
+        except (ConfigError, LookupError):
+            return None
+
     @property
     def standing(self) -> dict[str, Standing]:
-        """Where its configuration puts each app."""
-        try:
-            planned = plan(load(self.keys), owner=self.project)
-        except (ConfigError, LookupError):  # of another Cutover's time
-            return {}
+        """Where its configuration puts each app of two colors."""
         return {
             app.name: Standing(
                 active=str(app.active.color),
@@ -220,27 +264,13 @@ class _Update:
                 share=app.share,
                 percent=percent(app.share),
             )
-            for app in planned.apps
+            for app in (self.plan.apps if self.plan else ())
         }
 
-    def live(self, app: str) -> Live | None:
-        """What its configuration makes live; None where it hides that."""
-        try:
-            settings = load(self.keys)
-        except ConfigError:
-            return None
-        of_stack = [name for name, each in settings.apps.items() if _shares(each)]
-        names = ([app] if app in settings.apps else []) if app else of_stack
-        if not names:
-            return None
-        colors = {name: position(settings.apps[name], settings) for name in names}
-        color = colors[names[0]].active
-        apps: Mapping[str, Any] = self.keys["apps"]
-        return Live(
-            color=color,
-            tags={name: where.tags.of(color) for name, where in colors.items()},
-            overlays={name: dict(apps[name].get("colors", {}).get(str(color), {})) for name in names},
-        )
+    @property
+    def running(self) -> dict[str, Running]:
+        """Where its configuration puts each app of one version."""
+        return {app.name: Running.of(app) for app in (self.plan.workloads if self.plan else ())}
 
 
 def _shares(app: Any) -> bool:
@@ -249,16 +279,31 @@ def _shares(app: Any) -> bool:
 
 
 def _groups(updates: Iterable[Mapping[str, Any]], project: str) -> Iterator[list[_Update]]:
-    """Yield the updates of each release together, oldest first; one by hand by itself."""
-    oldest_first = [_Update(update, project) for update in updates][::-1]
-    for release, group in groupby(oldest_first, key=lambda update: update.release):
-        found = list(group)
-        yield from [found] if release else [[update] for update in found]
+    """Yield the updates of each release together, the newest release first; one by hand by itself."""
+    newest_first = enumerate(_Update(update, project) for update in updates)
+    for _, group in groupby(newest_first, key=lambda each: each[1].release or each[0]):
+        yield [update for _, update in group][::-1]
 
 
-def _entry(
-    group: Sequence[_Update], before: dict[str, Standing], after: dict[str, Standing], events: Sequence[Event]
-) -> Entry:
+def _ago(
+    versions: Iterable[Version | None],
+    steps: int,
+    is_as: Callable[[Version, Version], bool],
+    whose: str,
+    changes: str,
+) -> Version:
+    """Return the version of `steps` changes ago, of versions newest first. Raises RefusedError."""
+    found: list[Version] = []
+    for version in versions:
+        if version and not (found and is_as(version, found[-1])):
+            found.append(version)
+        if len(found) > steps:
+            return found[-1]
+    known = max(len(found) - 1, 0)
+    raise RefusedError(f"{whose} goes back {known} {changes}, not {steps}; `cutover history` lists them")
+
+
+def _entry(group: Sequence[_Update], before: _Update | None, events: Sequence[Event]) -> Entry:
     first, last = group[0], group[-1]
     note = first.note
     return Entry(
@@ -270,8 +315,10 @@ def _entry(
         result=_result(last, events),
         updates=len(group),
         release=first.release,
-        before=before,
-        after=after,
+        before=before.standing if before else {},
+        after=last.standing,
+        ran=before.running if before else {},
+        runs=last.running,
         checks=tuple(check for event in events for check in event.checks),
     )
 
@@ -317,7 +364,7 @@ class Picture:
             good = entry.result is Result.DONE
             table.add_row(
                 f"{datetime.fromisoformat(entry.at).astimezone():%Y-%m-%d %H:%M}",
-                f"{entry.seconds:.0f} s",
+                duration(entry.seconds),
                 Text(entry.verb),
                 Text(entry.by),
                 Text(entry.result, "green" if good else "red"),
@@ -326,14 +373,11 @@ class Picture:
         yield table
 
 
-def render(entries: Sequence[Entry]) -> Picture:
-    """Draw a history."""
-    return Picture(entries)
-
-
 def _lines(entry: Entry, to: str) -> Iterator[Text]:
     """What became of each app, and what the checks found."""
-    lines = {name: _moved(entry.before.get(name), after, to) for name, after in entry.after.items()}
+    before: Mapping[str, Standing | Running] = {**entry.before, **entry.ran}
+    after: Mapping[str, Standing | Running] = {**entry.after, **entry.runs}
+    lines = {name: _moved(before.get(name), after[name], to) for name in after}
     for text in dict.fromkeys(lines.values()):
         yield Text(f"{', '.join(name for name in lines if lines[name] == text)}: {text}")
     if not lines:
@@ -343,10 +387,5 @@ def _lines(entry: Entry, to: str) -> Iterator[Text]:
             yield Text(f"{check.outcome}: {check.text}", "dim" if check.outcome == "passed" else "red")
 
 
-def _moved(before: Standing | None, after: Standing, to: str) -> str:
-    def told(standing: Standing) -> str:
-        share = f" + {standing.share}" if standing.percent else ""
-        other = Color(standing.active).other
-        return f"{standing.active} {standing.tags[standing.active]} ({other} {standing.tags[other]}{share})"
-
-    return told(after) if before is None or before == after else f"{told(before)} {to} {told(after)}"
+def _moved(before: Standing | Running | None, after: Standing | Running, to: str) -> str:
+    return str(after) if before is None or before == after else f"{before} {to} {after}"

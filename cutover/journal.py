@@ -13,6 +13,8 @@ from typing import TypeAlias
 
 import msgspec
 
+from components.color import Color
+
 
 class Kind(StrEnum):
     """What an event tells.
@@ -47,6 +49,11 @@ class Standing(msgspec.Struct, frozen=True):
     tags: dict[str, str]
     share: str
     percent: float
+
+    def __str__(self) -> str:
+        other = Color(self.active).other
+        share = f" + {self.share}" if self.percent else ""
+        return f"{self.active} {self.tags[self.active]} ({other} {self.tags[other]}{share})"
 
 
 def percent(share: str) -> float:

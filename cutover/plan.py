@@ -443,7 +443,7 @@ class Picture:
         headlines = [(app.name, app.headline) for app in plan.apps]
         headlines += [(app.name, app.headline) for app in plan.workloads]
         for name, headline in headlines:
-            yield Text.assemble((name, "bold"), f" {headline}")
+            yield Text.assemble((name, "bold"), f": {headline}")
         if plan.is_empty:
             return
         if plan.apps:
@@ -475,11 +475,6 @@ class Picture:
 
 def _table(*columns: str) -> Table:
     return Table(*columns, box=None, pad_edge=False, padding=(0, 2, 0, 0))
-
-
-def render(plan: Plan) -> Picture:
-    """Draw a plan."""
-    return Picture(plan)
 
 
 def order(plan: Plan) -> Iterator[str]:

@@ -6,14 +6,16 @@ written, in one write with it; so whoever reads the configuration can go on from
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
+import msgspec
+
 from components.color import Color
+from cutover.edit import Edit
 from cutover.errors import RefusedError
 
 KEY = "release"
@@ -68,7 +70,7 @@ class Step:
 class Release:
     """A release: `to` takes over, in `steps`: a color, from the other one, or the tag of apps of one version.
 
-    These have no other color; `back` is what puts the configuration back there, by path (None: to be removed).
+    These have no other color; `back` is what puts the configuration back there.
 
     `at` is the number of the present step, from 0. `app` is the app whose own position moves ("" for the stack's).
     `pause` is what comes after each step but the last: seconds, or None for as long as nobody resumes it. `watch` is
@@ -86,7 +88,7 @@ class Release:
     state: State = State.MOVING
     pause: float | None = 0
     watch: float = 0
-    back: Mapping[str, Any] | None = None
+    back: Edit | None = None
 
     @property
     def old(self) -> str:
@@ -130,18 +132,11 @@ class Release:
 
     def note(self) -> dict[str, str]:
         """The release as paths and values of configuration."""
-        values = {
-            "verb": self.verb,
-            "app": self.app,
-            "to": self.to,
+        values = vars(self) | {
             "steps": ",".join(map(str, self.steps)),
-            "at": self.at,
-            "state": self.state,
             "pause": RESUME if self.pause is None else f"{self.pause:g}",
             "watch": f"{self.watch:g}",
-            "began": self.began,
-            "by": self.by,
-            "back": "" if self.back is None else json.dumps(self.back),
+            "back": "" if self.back is None else msgspec.json.encode(self.back).decode(),
         }
         return {f"{KEY}.{name}": str(value) for name, value in values.items() if value != ""}
 
@@ -151,21 +146,15 @@ class Release:
         if not note:
             return None
         try:
-            pause = str(note["pause"])
-            return cls(
-                verb=str(note["verb"]),
-                app=str(note.get("app", "")),
-                to=str(note["to"]) if "back" in note else Color(note["to"]),
-                steps=tuple(Step.read(text) for text in str(note["steps"]).split(",")),
-                at=int(note["at"]),
-                state=State(note["state"]),
-                pause=None if pause == RESUME else float(pause),
-                watch=float(note["watch"]),
-                began=str(note["began"]),
-                by=str(note["by"]),
-                back=json.loads(note["back"]) if "back" in note else None,
-            )
-        except (KeyError, ValueError, RefusedError) as error:
+            told = {name: str(value) for name, value in note.items()}  # the engine makes numbers of some
+            values = told | {
+                "to": told["to"] if "back" in told else Color(told["to"]),
+                "steps": [Step.read(text) for text in told["steps"].split(",")],
+                "pause": None if told["pause"] == RESUME else told["pause"],
+                "back": msgspec.json.decode(told["back"], type=Edit) if "back" in told else None,
+            }
+            return msgspec.convert(values, cls, strict=False)
+        except (KeyError, ValueError, msgspec.MsgspecError, RefusedError) as error:
             raise RefusedError(
                 f"the note of the release under way cannot be read ({error!r}). Put the position right by hand and "
                 f"remove it: `pulumi config rm {KEY}`"

@@ -37,10 +37,9 @@ from components.plan import (
     template_of,
 )
 from components.planner import BASELINE
-from components.pod import CONTAINER
 from components.readiness import Progress
 from components.routers.nginx import PREFIX
-from components.workloads.rollout import Standing, judge, ordinal
+from components.workloads.rollout import Standing, counted, is_wanted, judge
 
 OTHERS = "others"
 """Pods behind a live Service that are of neither color."""
@@ -241,18 +240,14 @@ class SeenWorkload:
         found, deployment = self.controller, self.found.deployments.get(self.plan.name)
         if self.plan.kind == "Deployment" and deployment:
             progress = readiness.judge(deployment, self.replica_sets, self.pods)
-            alive = [pod for pod in self.pods if pod.metadata and not pod.metadata.deletionTimestamp]
-            made = sum(map(self.is_present, alive))
-            return Standing(progress, made, len(alive) - made)
+            return counted(self.written, progress, self.pods)
         if found:
             return judge(self.written, found, self.pods)
         return Standing(Progress(0, 0, done=False, troubles=()), 0, len(self.pods))
 
     def is_present(self, pod: Pod) -> bool:
         """Whether a pod is as the controller was last written for."""
-        written = self.written
-        below = written.base is not None and ordinal(pod) < written.partition
-        return self.template(pod) == (written.base_hash if below else written.template_hash)
+        return is_wanted(self.written, pod)
 
     @staticmethod
     def template(pod: Pod) -> str:
@@ -265,12 +260,6 @@ class SeenWorkload:
         like = [pod for pod in self.pods if labels_of(pod).get(REVISION) == revision]
         name = self.template(like[0]) if like else self.plan.base_hash
         return {**found, "spec": {**found["spec"], "template": {"metadata": {"labels": {TEMPLATE: name}}}}}
-
-
-def tag_of(pod: Pod) -> str:
-    """The tag that a pod runs."""
-    containers = pod.spec.containers if pod.spec else []
-    return next(((each.image or "") for each in containers if each.name == CONTAINER), "").rpartition(":")[2]
 
 
 def _weights(route: Manifest, app: str) -> Mapping[str, int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -11,13 +11,12 @@ from typing import Any
 from components.problems import Path, written
 from components.schema import RollingApp
 from cutover import watch
-from cutover.course import Course, Say, Way
+from cutover.course import Course, Say, Updates, Way
 from cutover.crew import PAUSED, TAG, Crew
-from cutover.desk import Desk
+from cutover.edit import Edit
 from cutover.errors import RefusedError
 from cutover.history import ran_before
 from cutover.journal import Check
-from cutover.position import Edit
 from cutover.release import Release, State, Step
 
 
@@ -25,12 +24,13 @@ from cutover.release import Release, State, Step
 class Versions(Course):
     """Apps of one version that are replaced together."""
 
-    desk: Desk
-    app: str
-
     @cached_property
     def crew(self) -> Crew:
         return Crew(self.desk.settings, self.desk.keys, self.app, self.desk.secrets)
+
+    @property
+    def live(self) -> str:
+        return self.crew.tag
 
     @property
     def to(self) -> str:
@@ -39,34 +39,36 @@ class Versions(Course):
     def staged(self, tag: str, changes: Mapping[Path, Any]) -> Edit:
         return self.crew.edit(self.crew.staged(tag, changes))
 
-    def back(self, steps: Sequence[Step]) -> Mapping[str, Any]:
+    def back(self, steps: Sequence[Step]) -> Edit:
         return self.crew.back([self.crew.at(step) for step in steps])
 
     def edit(self, release: Release) -> Edit:
         """A tag and what goes with it was written when the release began; a canary's steps are still to come."""
         if release.state is State.BACK:
-            back = release.back or {}
+            back = release.back or Edit()
             held = [written(("apps", name, PAUSED)) for name in self.crew.apps if PAUSED in self.crew.trees[name]]
-            values = {path: value for path, value in back.items() if value is not None}
-            return Edit(values, [path for path in (*back, *held) if back.get(path) is None])
+            return back | Edit(remove=[path for path in held if path not in back.values])
         if release.verb in {"canary", "promote"}:
             return self.crew.edit(self.crew.at(release.step))
         if self.can_hold(release):
             return self.crew.edit(self.crew.paused(yes=release.state is State.PAUSED))
-        return Edit({})
+        return Edit()
 
-    def before(self, release: Release) -> Mapping[str, Any]:
+    def before(self, release: Release) -> Edit:
         return self.crew.back([self.crew.at(release.step)])
 
-    def undone(self, steps: int, history: Callable[[], Sequence[Mapping[str, Any]]]) -> Way:
+    def has_changed_since(self, keys: Mapping[str, Any]) -> bool:
+        return self.crew.ran(keys) not in (None, self.crew.ran(self.desk.keys))
+
+    def undone(self, steps: int, updates: Updates) -> Way:
         crew = self.crew
         trees, tag = crew.without_canary(), crew.tag
         if steps or trees == crew.trees:
-            trees = ran_before(history(), self.desk.engine.project, steps or 1, crew)
+            trees = ran_before(updates(), self.desk.engine.project, steps or 1, crew)
             tag = str(trees[self.app][TAG])
         if trees == crew.trees:
             raise RefusedError(f"{', '.join(crew.apps)}: {tag} is just what runs.")
-        return Way(tag, crew.edit(trees), back={})
+        return Way(tag, crew.edit(trees), back=Edit())
 
     def adopted(self, keys: Mapping[str, Any]) -> Edit:
         return self.crew.edit(self.crew.trees_in(keys) or self.crew.trees)
@@ -74,9 +76,6 @@ class Versions(Course):
     def can_hold(self, release: Release) -> bool:
         return release.verb == "roll" and all(isinstance(app, RollingApp) for app in self.crew.apps.values())
 
-    def watch(self, release: Release, say: Say) -> Sequence[Check]:
+    def watch(self, _to: str, seconds: float, say: Say) -> Sequence[Check]:
         plans = [plan for plan in self.desk.plan.workloads if plan.name in self.crew.apps]
-        return asyncio.run(watch.watch_workloads(plans, self.desk.cluster, release.watch, say))
-
-    def judged(self, release: Release, since: str, reason: str) -> Sequence[Check]:  # noqa: ARG002  # they have none
-        return ()
+        return asyncio.run(watch.watch_workloads(plans, self.desk.cluster, seconds, say))

@@ -5,23 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import AsyncExitStack
 
 from lightkube import ApiError
-from lightkube.resources.core_v1 import Pod
 
-from components import kube
 from components.color import Color
 from components.errors import CutoverError
 from components.gates.findings import Finding, Outcome
 from components.gates.gate import Judge
-from components.gates.settings import CanaryGate, Via
-from components.gates.smoke import asked, smoke
 from components.kube import Cluster
 from components.plan import AppPlan, WorkloadPlan
-from components.reach import CannotAskError
 from components.readiness import Progress, look
-from components.workloads.rollout import judge
+from components.workloads.rollout import ask_canary, judge
 from cutover.journal import Check
 
 ROUND_SECONDS = 5.0
@@ -110,7 +104,11 @@ async def _workload_round(
         else:
             found = await cluster.find(plan.controller)
             progress = judge(plan, found, pods).progress if found else Progress(0, 1, done=False, troubles=())
-        findings = await _canary(plan, plan.gate, pods, cluster, say) if plan.base and plan.gate else []
+        findings = []
+        if plan.base and plan.gate:
+            findings = await ask_canary(
+                plan, plan.gate, plan.partition, cluster, lambda text: say(f"{plan.name}: {text}")
+            )
     except (CutoverError, ApiError) as error:
         return [Check(Outcome.INCONCLUSIVE, str(error), plan.name, "", "cluster")]
     well = progress.done or (plan.holds and not progress.troubles)
@@ -123,25 +121,3 @@ def _outcome(unready: Counter[str], app: str, *, well: bool) -> Outcome:
     """Blame an app whose pods have not been well for some rounds."""
     unready[app] = 0 if well else unready[app] + 1
     return Outcome.FAILED if unready[app] >= UNREADY_ROUNDS else Outcome.PASSED
-
-
-async def _canary(
-    plan: WorkloadPlan, gate: CanaryGate, pods: Sequence[Pod], cluster: Cluster, say: Callable[[str], None]
-) -> list[Finding]:
-    """Ask a canary what its gate asks."""
-    names = sorted(name for name in kube.names(pods) if int(name.rpartition("-")[2]) >= plan.partition)
-    found = []
-    for name, test in gate.smoke.items():
-        say(f"{plan.name}: smoke {name}")
-        try:
-            if not names:
-                raise CannotAskError("it has no pods")  # noqa: TRY301  # told as what else could not be asked
-            async with AsyncExitStack() as ways:
-                if test.via is Via.PROXY:
-                    ask = cluster.reach.pods(plan.namespace, names, plan.pod_port)
-                else:
-                    ask = await ways.enter_async_context(cluster.reach.forward(plan.namespace, names, plan.pod_port))
-                found.append(await smoke(name, test, asked(test, ask), seconds=test.deadline_seconds))
-        except CannotAskError as error:
-            found.append(Finding(Outcome.INCONCLUSIVE, f"smoke {name}: {error}"))
-    return found

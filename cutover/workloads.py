@@ -9,12 +9,12 @@ import msgspec
 
 from components.kube import Cluster
 from components.plan import Component, WorkloadPlan
-from components.workloads.rollout import Standing
+from components.workloads.rollout import Standing, tag_of
 from cutover.autoscaling import Autoscaling
 from cutover.drift import Drift, rollout_differences, rollout_drifts
 from cutover.events import WarningEvent, newest
 from cutover.pods import PodState, PodStatus, born, reasons
-from cutover.seen import SeenWorkload, name_of, tag_of
+from cutover.seen import SeenWorkload, name_of
 
 PAUSED = "DeploymentPaused"
 """The reason of a Deployment's condition `Progressing` while it is paused."""
@@ -94,8 +94,10 @@ async def workload_status(seen: SeenWorkload, cluster: Cluster) -> WorkloadStatu
     """Tell of one app; only the end of a crashed container's log is asked for."""
     standing, written = seen.standing, seen.written
     there = seen.controller is not None
-    state = _state(standing, written) if there else RolloutState.ABSENT
     versions = tuple(_versions(seen, written, standing)) if there else ()
+    # not those that are available: a pod may be ready, and not have been so for its `minReadySeconds`
+    ready = sum(pod.present and pod.state is PodState.READY for each in versions for pod in each.pods)
+    state = _state(standing, written, ready) if there else RolloutState.ABSENT
     why = tuple(await reasons(cluster, standing.progress, seen.pods, seen.found.events)) if there else ()
     return WorkloadStatus(
         name=seen.plan.name,
@@ -106,7 +108,7 @@ async def workload_status(seen: SeenWorkload, cluster: Cluster) -> WorkloadStatu
         configured=seen.plan.tag,
         wanted=standing.progress.wanted,
         updated=standing.made,
-        ready=standing.progress.available,
+        ready=ready,
         state=state,
         since=_paused_since(seen) if state is RolloutState.PAUSED else "",
         partition=written.partition if there else 0,
@@ -119,7 +121,7 @@ async def workload_status(seen: SeenWorkload, cluster: Cluster) -> WorkloadStatu
     )
 
 
-def _state(standing: Standing, written: WorkloadPlan) -> RolloutState:
+def _state(standing: Standing, written: WorkloadPlan, ready: int) -> RolloutState:
     progress, replaced = standing.progress, standing.others == 0 and standing.made >= standing.progress.wanted
     if written.holds and written.kind == "Deployment":
         return RolloutState.PAUSED
@@ -127,7 +129,7 @@ def _state(standing: Standing, written: WorkloadPlan) -> RolloutState:
         return RolloutState.WAITING
     if progress.done:
         return RolloutState.DONE
-    if replaced:
+    if replaced and ready < progress.wanted:
         return RolloutState.UNREADY
     return RolloutState.STOPPED if progress.troubles else RolloutState.UNDER_WAY
 

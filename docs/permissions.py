@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from cutover.permissions import PERMISSIONS, manifests
+from cutover.doctor.permissions import PERMISSIONS, manifests
 
 PAGE = Path(__file__).parent / "rbac.yaml"
 
 INTRODUCTION = """\
 # What releases need to be allowed, in one namespace that is there: an account, its Role, their binding. Leave out the
 # rules of what your stack does without, write your own names, and apply it: docs/security.md. Made by
-# `python -m docs.permissions` from cutover/permissions.py.
+# `python -m docs.permissions` from cutover/doctor/permissions.py.
 """
 
 

@@ -54,20 +54,21 @@ class Example:
     """An example in a folder of its own, which holds the project by links; its configuration is a copy.
 
     Args:
-        stack: which one, such as `blue-green`.
+        name: which one, such as `blue-green`.
         folder: where; it is made, with a state of its own.
         replaced: texts of its configuration, and what stands there instead.
+        stack: what its stack is called, where not as it is: a cluster knows whose a namespace is by that.
     """
 
-    def __init__(self, stack: str, folder: Path, replaced: Mapping[str, str]) -> None:
-        self.stack = stack
+    def __init__(self, name: str, folder: Path, replaced: Mapping[str, str], stack: str | None = None) -> None:
+        self.stack = stack or name
         self._folder = folder / "examples"
         self._folder.mkdir(parents=True)
-        for name in ("__main__.py", "components", ".venv"):
-            (folder / name).symlink_to(ROOT / name)
+        for link in ("__main__.py", "components", ".venv"):
+            (folder / link).symlink_to(ROOT / link)
         (self._folder / "Pulumi.yaml").symlink_to(EXAMPLES / "Pulumi.yaml")
-        self._settings = self._folder / f"Pulumi.{stack}.yaml"
-        text = (EXAMPLES / self._settings.name).read_text(encoding="utf-8")
+        self._settings = self._folder / f"Pulumi.{self.stack}.yaml"
+        text = (EXAMPLES / f"Pulumi.{name}.yaml").read_text(encoding="utf-8")
         for old, new in replaced.items():
             text = text.replace(old, new)
         self._settings.write_text(text, encoding="utf-8")

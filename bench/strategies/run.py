@@ -63,9 +63,20 @@ class Seen:
     copies: Sequence[tuple[float, float]] = ()
 
 
-def run(play: Play, example: Example, lines: Mapping[str, str]) -> Seen:
-    """Type the lines of a play's steps under the traffic of its groups. Raises BenchError."""
-    loads = {str(group): _load(example, group) for group in play.groups}
+def run(
+    play: Play,
+    example: Example,
+    lines: Mapping[str, str],
+    *,
+    rate: float = RATE,
+    timeout: float = TIMEOUT,
+    calm: float = CALM,
+) -> Seen:
+    """Type the lines of a play's steps under the traffic of its groups, `calm` seconds after that has begun.
+
+    Raises BenchError.
+    """
+    loads = {str(group): replace(_load(example, group), rate=rate, timeout=timeout) for group in play.groups}
     for load in loads.values():
         _await_answers(load)
     with contextlib.ExitStack() as stack:
@@ -73,7 +84,7 @@ def run(play: Play, example: Example, lines: Mapping[str, str]) -> Seen:
         watching = {app: stack.enter_context(_census(example.namespace, app)) for app in example.apps}
         copies = stack.enter_context(Copies(example.namespace, play.copied)) if play.copied else None
         begin = time.monotonic()
-        time.sleep(CALM)
+        time.sleep(calm)
         marks = [_do(example, step, lines[step.wish]) for step in play.steps]
         end = time.monotonic()
         answers = {name: traffic.stop() for name, traffic in asking.items()}

@@ -23,7 +23,7 @@ def deployment(
         progressDeadlineSeconds=app.progress_deadline_seconds,
         replicas=app.size,
         strategy={"type": str(app.strategy), **(bounds if app.strategy is Strategy.ROLLING_UPDATE else {})},
-        **({"paused": True} if paused else {}),
+        paused=paused,
     )
 
 

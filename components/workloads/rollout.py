@@ -50,7 +50,7 @@ class Standing:
 def judge(plan: WorkloadPlan, found: Mapping[str, Any], pods: Sequence[Pod]) -> Standing:
     """Judge a StatefulSet or a DaemonSet as the cluster has it, by its status and its pods."""
     pods = [pod for pod in pods if not _meta(pod).deletionTimestamp]
-    wanted_pods = [pod for pod in pods if _is_wanted(plan, pod)]
+    wanted_pods = [pod for pod in pods if is_wanted(plan, pod)]
     status, meta = found.get("status", {}), found["metadata"]
     if plan.kind == "DaemonSet":
         wanted = status.get("desiredNumberScheduled", 0)
@@ -67,7 +67,7 @@ def judge(plan: WorkloadPlan, found: Mapping[str, Any], pods: Sequence[Pod]) -> 
         done=observed and {*counts, ready} == {wanted},
         troubles=tuple(trouble for pod in wanted_pods for trouble in pod_troubles(pod)) if observed else (),
     )
-    others = [pod for pod in pods if not _is_wanted(plan, pod)]
+    others = [pod for pod in pods if not is_wanted(plan, pod)]
     settled = observed and plan.kind == "StatefulSet" and not plan.holds
     return Standing(progress, len(wanted_pods), len(others), _to_end(plan, pods, others) if settled else None)
 
@@ -86,9 +86,16 @@ def _to_end(plan: WorkloadPlan, pods: Sequence[Pod], others: Sequence[Pod]) -> s
     return None
 
 
-def _is_wanted(plan: WorkloadPlan, pod: Pod) -> bool:
+def is_wanted(plan: WorkloadPlan, pod: Pod) -> bool:
+    """Whether a pod is of the template that the plan has for it."""
     below = plan.base is not None and ordinal(pod) < plan.partition
     return template_of({"labels": _meta(pod).labels}) == (plan.base_hash if below else plan.template_hash)
+
+
+def counted(plan: WorkloadPlan, progress: Progress, pods: Sequence[Pod]) -> Standing:
+    """How far a Deployment is that has come to `progress`, by its pods."""
+    wanted = [is_wanted(plan, pod) for pod in pods if not _meta(pod).deletionTimestamp]
+    return Standing(progress, wanted.count(True), wanted.count(False))
 
 
 def is_ready(pod: Pod) -> bool:
@@ -103,16 +110,38 @@ def ordinal(pod: Pod) -> int:
 
 def serving(pods: Sequence[Pod]) -> Counter[str]:
     """Count ready pods by the tag that they run."""
-    return Counter(_tag(pod) for pod in pods if is_ready(pod) and not _meta(pod).deletionTimestamp)
+    return Counter(tag_of(pod) for pod in pods if is_ready(pod) and not _meta(pod).deletionTimestamp)
 
 
-def _tag(pod: Pod) -> str:
+def tag_of(pod: Pod) -> str:
+    """The tag that a pod runs."""
     containers = pod.spec.containers if pod.spec else []
     return next(((each.image or "") for each in containers if each.name == CONTAINER), "").rpartition(":")[2]
 
 
 def _meta(pod: Pod) -> ObjectMeta:
     return pod.metadata or ObjectMeta()
+
+
+async def ask_canary(plan: WorkloadPlan, gate: CanaryGate, partition: int, cluster: Cluster, say: Say) -> list[Finding]:
+    """Ask the pods from the ordinal `partition` up what a canary's gate asks; what it says of each test is returned."""
+    alive = [pod for pod in await cluster.pods(plan.labels) if not _meta(pod).deletionTimestamp]
+    names = [_meta(pod).name or "" for pod in sorted(alive, key=ordinal) if ordinal(pod) >= partition]
+    findings = []
+    for name, test in gate.smoke.items():
+        say(f"smoke {name}")
+        try:
+            if not names:
+                raise CannotAskError("it has no pods")  # noqa: TRY301  # told as what else could not be asked
+            async with AsyncExitStack() as ways:
+                if test.via is Via.PROXY:
+                    ask = cluster.reach.pods(plan.namespace, names, plan.pod_port)
+                else:
+                    ask = await ways.enter_async_context(cluster.reach.forward(plan.namespace, names, plan.pod_port))
+                findings.append(await smoke(name, test, asked(test, ask), seconds=test.deadline_seconds))
+        except CannotAskError as error:
+            findings.append(Finding(Outcome.INCONCLUSIVE, f"smoke {name}: {error}"))
+    return findings
 
 
 class Rollout:
@@ -194,25 +223,13 @@ class Rollout:
             await self._judge(gate, present)
 
     async def _judge(self, gate: CanaryGate, partition: int) -> None:
-        """Ask the pods from the ordinal `partition` up."""
-        plan, reach = self.plan, self.cluster.reach
-        alive = [pod for pod in await self.cluster.pods(plan.labels) if not _meta(pod).deletionTimestamp]
-        names = [_meta(pod).name or "" for pod in sorted(alive, key=ordinal) if ordinal(pod) >= partition]
-        for name, test in gate.smoke.items():
-            try:
-                if not names:
-                    raise CannotAskError("it has no pods")  # noqa: TRY301  # told as what else could not be asked
-                async with AsyncExitStack() as ways:
-                    if test.via is Via.PROXY:
-                        ask = reach.pods(plan.namespace, names, plan.pod_port)
-                    else:
-                        ask = await ways.enter_async_context(reach.forward(plan.namespace, names, plan.pod_port))
-                    found = await smoke(name, test, asked(test, ask), seconds=test.deadline_seconds)
-            except CannotAskError as error:
-                found = Finding(Outcome.INCONCLUSIVE, f"smoke {name}: {error}")
-            if found.outcome is not Outcome.PASSED:
-                raise CanaryFailedError(plan.name, plan.canary_tag or plan.tag, findings=[str(found)])
-            self.note(f"{plan.name}: {found}")
+        """Ask the pods from the ordinal `partition` up. Raises CanaryFailedError."""
+        plan = self.plan
+        findings = await ask_canary(plan, gate, partition, self.cluster, self.say)
+        if bad := [str(finding) for finding in findings if finding.outcome is not Outcome.PASSED]:
+            raise CanaryFailedError(plan.name, plan.canary_tag or plan.tag, findings=bad)
+        for finding in findings:
+            self.note(f"{plan.name}: {finding}")
 
     async def _wait(self, plan: WorkloadPlan) -> None:
         """Wait until all pods are as `plan` wants them; the deadline begins anew with every one more."""
@@ -242,16 +259,14 @@ class Rollout:
         pods = await self.cluster.pods(plan.labels)
         if plan.kind == "Deployment":
             progress = await readiness.look(self.cluster, plan.name, plan.labels)
-            alive = [pod for pod in pods if not _meta(pod).deletionTimestamp]
-            made = sum(_is_wanted(plan, pod) for pod in alive)
-            return Standing(progress, made, len(alive) - made)
+            return counted(plan, progress, pods)
         found = await self.cluster.find(plan.controller)
         if found is None:
             return Standing(Progress(0, plan.replicas or 1, done=False, troubles=()), 0, len(pods))
         standing = judge(plan, found, pods)
         if standing.progress.done or standing.progress.troubles:
             return standing
-        troubles = await not_ready(self.cluster, [pod for pod in pods if _is_wanted(plan, pod)])
+        troubles = await not_ready(self.cluster, [pod for pod in pods if is_wanted(plan, pod)])
         if not troubles and (warning := await self.cluster.last_warning(plan.name)):
             troubles = [Trouble("NotReady", f"{plan.kind} {plan.name}", warning)]  # it may be of long ago
         return replace(standing, progress=replace(standing.progress, troubles=tuple(troubles)))

@@ -17,6 +17,7 @@ from components.errors import CanaryBaseError, ClaimsChangedError
 from components.grammar import quantity
 from components.kube import Cluster
 from components.plan import CANARY_TAG, MANAGED_BY, STACK, TAG, Manifest, WorkloadPlan, template_of
+from components.schema import UpdateStrategy
 
 
 @dataclass(frozen=True)
@@ -131,8 +132,8 @@ def _value(fixed: Any) -> Any:
 def _foretold_anew(plan: WorkloadPlan) -> Iterator[str]:
     if plan.base:
         yield (
-            f"prepare: all pods are made with {plan.tag} first; then {_ordinals(plan)} get {plan.canary_tag}, as "
-            "Kubernetes can make them in no other way"
+            f"prepare: all pods are made with {plan.tag} first; then {_canary(plan)}, as Kubernetes can make them "
+            "in no other way"
         )
     if plan.holds and plan.kind == "Deployment":
         yield "roll: the rollout is paused, so that no pod is made"
@@ -140,22 +141,35 @@ def _foretold_anew(plan: WorkloadPlan) -> Iterator[str]:
 
 def _foretold(plan: WorkloadPlan, present: Present) -> Iterator[str]:
     """What becomes of the pods, where their template changes or a rollout is paused."""
-    spec, annotations = present.controller["spec"], present.controller["metadata"].get("annotations", {})
-    same = template_of(spec["template"]["metadata"]) == plan.template_hash
     if plan.holds and plan.kind == "Deployment":
         yield "roll: the rollout is paused; pods stay as they are until `paused` is false"
         return
-    if same and spec.get("updateStrategy") == plan.controller["spec"].get("updateStrategy"):
+    spec, will_be = present.controller["spec"], plan.controller["spec"]
+    goes, was = [*_replaced(plan, present)], spec.get("updateStrategy", {})
+    if plan.base:
+        if goes or was != will_be["updateStrategy"]:
+            yield f"roll: {_canary(plan)}, and the others {plan.tag}; storage stays"
         return
-    before = annotations.get(CANARY_TAG) or annotations.get(TAG, "another version")
-    after = plan.canary_tag or plan.tag
-    change = f"pods of {before} are replaced by {after}" if before != after else f"pods of {after} are replaced"
-    if plan.holds:
-        yield f"roll: {change}, each when somebody deletes it"
-    elif plan.base:
-        yield f"roll: {_ordinals(plan)} get {after}, and the others {plan.tag}; storage stays"
+    if goes:
+        change = f"pods of {' and '.join(goes)} are replaced" + (f" by {plan.tag}" if goes != [plan.tag] else "")
+    elif spec.get("paused"):
+        change = "the rollout goes on"
+    elif was.get("type") == UpdateStrategy.ON_DELETE and not plan.holds:
+        change = "pods that are still of an earlier template are replaced"
     else:
-        yield f"roll: {change}{_pace(plan.controller['spec'])}"
+        return
+    yield f"roll: {change}" + (", each when somebody deletes it" if plan.holds else _pace(will_be))
+
+
+def _replaced(plan: WorkloadPlan, present: Present) -> Iterator[str]:
+    """The tags of the templates that are there, by the controller, and that the plan has not."""
+    annotations = present.controller["metadata"].get("annotations", {})
+    tag, canary_tag = annotations.get(TAG, "another version"), annotations.get(CANARY_TAG)
+    there = {template_of(present.controller["spec"]["template"]["metadata"]): canary_tag or tag}
+    if canary_tag:
+        there[present.base] = tag
+    wanted = {plan.template_hash, plan.base_hash if plan.base else plan.template_hash}
+    yield from dict.fromkeys(name for template, name in there.items() if template not in wanted)
 
 
 def _pace(spec: Mapping[str, Any]) -> str:
@@ -165,9 +179,17 @@ def _pace(spec: Mapping[str, Any]) -> str:
     bounds = strategy["rollingUpdate"]
     if "partition" in bounds:
         return ", one by one from the highest ordinal; storage stays"
-    return f", with at most {bounds['maxSurge']} pods more and {bounds['maxUnavailable']} fewer than there are to be"
+    more, fewer = (_bound(bounds[key]) for key in ("maxSurge", "maxUnavailable"))
+    return f", with {more} more and {fewer} fewer of them meanwhile"
 
 
-def _ordinals(plan: WorkloadPlan) -> str:
-    last = (plan.replicas or 0) - 1
-    return f"ordinal {last}" if plan.partition == last else f"ordinals {plan.partition} to {last}"
+def _bound(share: int | str) -> str:
+    return "none" if share in {0, "0%"} else f"up to {share}"
+
+
+def _canary(plan: WorkloadPlan) -> str:
+    """Who gets the canary's tag, in the order in which they do."""
+    first, last = (plan.replicas or 0) - 1, plan.partition
+    if first == last:
+        return f"ordinal {first} gets {plan.canary_tag}"
+    return f"ordinals {first} {'and' if first - last == 1 else 'to'} {last} get {plan.canary_tag}"

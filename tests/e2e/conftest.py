@@ -67,11 +67,16 @@ def faulty(cluster: Cluster) -> str:
 
 
 @pytest.fixture
-def port() -> int:
-    """A NodePort that nothing else has: no other test, not the demo, not what a test that died has left."""
+def ports() -> Iterator[int]:
+    """NodePorts that nothing else has: no other test, not the demo, not what a test that died has left."""
     services = client("default").list(Service, namespace="*")
     taken = {port.nodePort for service in services for port in (service.spec and service.spec.ports) or []}
-    return next(port for port in _ports if port not in taken)
+    return (port for port in _ports if port not in taken)
+
+
+@pytest.fixture
+def port(ports: Iterator[int]) -> int:
+    return next(ports)
 
 
 @pytest.fixture

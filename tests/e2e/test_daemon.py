@@ -19,6 +19,10 @@ def daemon(**keys: Any) -> dict[str, Any]:
     return {key: value for key, value in app.items() if key not in {"drainSeconds", "replicas"}}
 
 
+def configure(stack: Stack, app: dict[str, Any]) -> None:
+    stack.write(namespace=stack.namespace, apps={"agent": app})
+
+
 def running(stack: Stack) -> dict[str, str]:
     """The pods that are not ending, and what they run."""
     pods = client(stack.namespace).list(Pod, labels={"app": "agent"})
@@ -27,14 +31,15 @@ def running(stack: Stack) -> dict[str, str]:
 
 
 def test_a_surge_leaves_no_node_without_a_pod(stack: Callable[..., Stack]) -> None:
-    agent = stack({"agent": daemon(maxSurge=1, maxUnavailable=0)})
+    app = daemon(maxSurge=1, maxUnavailable=0)
+    agent = stack({"agent": app})
     agent.up("--skip-preview")
     with census(agent, "agent") as pods:
-        agent.set("apps.agent.tag", NEW)
+        configure(agent, app | {"tag": NEW})
         agent.up("--skip-preview")
-        agent.set("apps.agent.tag", "0.0.0")
+        configure(agent, app | {"tag": "0.0.0"})
         failed = agent.fail_up("--skip-preview")
-        agent.set("apps.agent.tag", NEW)
+        configure(agent, app | {"tag": NEW})
         agent.up("--skip-preview")
         seen = pods.stop()
     assert "ImagePull" in failed.output
@@ -50,7 +55,7 @@ def test_pods_wait_for_their_deletion_and_keep_their_configuration(stack: Callab
     agent = stack({"agent": app})
     agent.up("--skip-preview")
     (name,) = running(agent)
-    agent.write(namespace=agent.namespace, apps={"agent": app | {"tag": NEXT, "config": {"data": {"GREETING": "hi"}}}})
+    configure(agent, app | {"tag": NEXT, "config": {"data": {"GREETING": "hi"}}})
     told = agent.up("--skip-preview")
     assert "somebody deletes" in told.output
     assert running(agent) == {name: OLD}

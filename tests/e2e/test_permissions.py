@@ -20,7 +20,7 @@ from components.objects import namespace
 from components.plan import StackPlan
 from components.planner import plan
 from components.schema import PodSecurity
-from cutover import permissions
+from cutover.doctor import permissions
 from tests.e2e.conftest import blue_green, podinfo
 from tests.e2e.proxy import Proxy
 from tests.e2e.stacks import NEW, OLD, Stack, client

@@ -10,7 +10,7 @@ from typing import Any
 from lightkube.resources.apps_v1 import Deployment
 from lightkube.resources.core_v1 import ConfigMap
 
-from bench.traffic import Load, running
+from bench.traffic import Load, Traffic, running
 from tests.e2e.census import census
 from tests.e2e.conftest import podinfo
 from tests.e2e.stacks import NEW, NEXT, OLD, Stack, ask, client
@@ -27,6 +27,14 @@ def rolling(port: int | None = None, **keys: Any) -> dict[str, Any]:
     return {key: value for key, value in app.items() if key != "drainSeconds"}
 
 
+def under_load(port: int, name: str) -> Traffic:
+    return running(Load(f"http://127.0.0.1:{port}/version", rate=100, seconds=300), name)
+
+
+def configure(stack: Stack, app: dict[str, Any]) -> None:
+    stack.write(namespace=stack.namespace, apps={"web": app})
+
+
 def config_maps(stack: Stack) -> set[str]:
     found = client(stack.namespace).list(ConfigMap, labels={"app": "web"})
     return {item.metadata.name for item in found if item.metadata and item.metadata.name}
@@ -39,8 +47,8 @@ def template(stack: Stack) -> Any:
 def test_pods_stay_within_the_bounds_of_the_strategy(stack: Callable[..., Stack], port: int) -> None:
     web = stack({"web": rolling(port)})
     web.up("--skip-preview")
-    with running(Load(f"http://127.0.0.1:{port}/version", seconds=300), "surge") as traffic, census(web, "web") as pods:
-        web.set("apps.web.tag", NEW)
+    with under_load(port, "surge") as traffic, census(web, "web") as pods:
+        configure(web, rolling(port, tag=NEW))
         web.up("--skip-preview")
         seen, answers = pods.stop(), traffic.stop()
     assert answers.errors == {}
@@ -54,7 +62,7 @@ def test_pods_stay_within_the_bounds_of_the_strategy(stack: Callable[..., Stack]
 
     before = template(web)
     lacking = rolling(port, tag=NEXT, maxSurge=0, maxUnavailable=1)
-    web.write(namespace=web.namespace, apps={"web": lacking})
+    configure(web, lacking)
     with census(web, "web") as pods:
         web.up("--skip-preview")
         seen = pods.stop()
@@ -62,22 +70,22 @@ def test_pods_stay_within_the_bounds_of_the_strategy(stack: Callable[..., Stack]
     assert seen.most("pods") == 3
     assert NEXT in ask(web.namespace, "web")
 
-    # what `kubectl rollout undo` does
-    client(web.namespace).patch(Deployment, "web", {"spec": {"template": before}})
+    # what `kubectl rollout undo` and `kubectl rollout pause` do
+    by_hand = {"spec": {"template": before, "paused": True}}
+    client(web.namespace).patch(Deployment, "web", by_hand, field_manager="kubectl-rollout")
     assert "pulumi up --refresh" in web.fail_up("--skip-preview").output
     web.up("--skip-preview", "--refresh")
+    assert not client(web.namespace).get(Deployment, "web").spec.paused
     assert NEXT in ask(web.namespace, "web")
 
 
 def test_recreate_shows_its_gap_and_never_two_versions(stack: Callable[..., Stack], port: int) -> None:
     app = rolling(port, strategy="Recreate", preStop={"sleep": 1})
-    web = stack({"web": {key: value for key, value in app.items() if not key.startswith("max")}})
+    app = {key: value for key, value in app.items() if not key.startswith("max")}
+    web = stack({"web": app})
     web.up("--skip-preview")
-    with (
-        running(Load(f"http://127.0.0.1:{port}/version", seconds=300), "recreate") as traffic,
-        census(web, "web") as pods,
-    ):
-        web.set("apps.web.tag", NEW)
+    with under_load(port, "recreate") as traffic, census(web, "web") as pods:
+        configure(web, app | {"tag": NEW})
         web.up("--skip-preview")
         seen, answers = pods.stop(), traffic.stop()
     assert answers.lost > 0
@@ -93,12 +101,12 @@ def test_pause_holds_the_pods_and_resume_goes_on(stack: Callable[..., Stack]) ->
     first, (old_map,) = template(web), config_maps(web)
     with census(web, "web") as pods:
         changed = {"tag": NEW, "config": {"data": {"GREETING": "hi"}}, "minReadySeconds": SLOW_SECONDS}
-        web.write(namespace=web.namespace, apps={"web": app | changed})
+        configure(web, app | changed)
         going = web.start("up", "--yes", "--skip-preview")
         pods.until({OLD: 3, NEW: 1, "ready": 4, "pods": 4}, 60)
         going.send_signal(signal.SIGINT)
         assert going.wait(60) != 0
-        web.set("apps.web.paused", "true")
+        configure(web, app | changed | {"paused": True})
         told = web.up("--skip-preview")
         assert "paused" in told.output
         paused = time.monotonic()
@@ -114,15 +122,15 @@ def test_pause_holds_the_pods_and_resume_goes_on(stack: Callable[..., Stack]) ->
     assert web.outputs()["web"]["paused"] is True
 
     # several changes while it stands, and no `up` of them waits
-    web.set("apps.web.tag", NEXT)
+    configure(web, app | changed | {"tag": NEXT, "paused": True})
     web.up("--skip-preview", deadline=SLOW_SECONDS)
-    web.write(namespace=web.namespace, apps={"web": app | changed | {"tag": NEXT, "minReadySeconds": 0}})
+    configure(web, app | changed | {"tag": NEXT, "minReadySeconds": 0})
     web.up("--skip-preview")
     assert NEXT in ask(web.namespace, "web")
     assert old_map not in config_maps(web)
     assert len(config_maps(web)) == 1
 
-    web.write(namespace=web.namespace, apps={"web": app})
+    configure(web, app)
     web.up("--skip-preview")
     assert template(web) == first
     assert config_maps(web) == {old_map}
@@ -135,7 +143,7 @@ def test_a_bad_version_stops_at_its_first_pod(stack: Callable[..., Stack]) -> No
     (old_map,) = config_maps(web)
 
     def fail(**bad: Any) -> str:
-        web.write(namespace=web.namespace, apps={"web": app | {"config": {"data": {"GREETING": "hi"}}} | bad})
+        configure(web, app | {"config": {"data": {"GREETING": "hi"}}} | bad)
         return web.fail_up("--skip-preview").output
 
     with census(web, "web") as pods:
@@ -147,7 +155,7 @@ def test_a_bad_version_stops_at_its_first_pod(stack: Callable[..., Stack]) -> No
             assert f"pulumi config set --path apps.web.tag {OLD}" in told
         # those that serve on may yet be started again
         assert old_map in config_maps(web)
-        web.write(namespace=web.namespace, apps={"web": app})
+        configure(web, app)
         web.up("--skip-preview")
         seen = pods.stop()
     assert seen.least(OLD) == 3

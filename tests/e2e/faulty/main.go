@@ -2,9 +2,12 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"net/http"
+	"os/signal"
 	"sync"
+	"syscall"
 )
 
 var (
@@ -42,5 +45,14 @@ func main() {
 		answer.WriteHeader(next())
 		fmt.Fprintln(answer, `{"version": "faulty"}`)
 	})
-	panic(http.ListenAndServe(":9898", nil))
+	ended, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	defer stop()
+	server := http.Server{Addr: ":9898"}
+	go func() {
+		if err := server.ListenAndServe(); err != http.ErrServerClosed {
+			panic(err)
+		}
+	}()
+	<-ended.Done()
+	server.Shutdown(context.Background())
 }

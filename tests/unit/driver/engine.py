@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +40,10 @@ class FakeEngine(Engine):
         return {key.removeprefix(f"{PROJECT}:"): value for key, value in found.items()}
 
     def save(self, keys: Mapping[str, Any]) -> None:
-        self.file.write_text(yaml.safe_dump({"config": {f"{PROJECT}:{key}": value for key, value in keys.items()}}))
+        config = {f"{PROJECT}:{key}": value for key, value in keys.items()}
+        new = self.file.with_suffix(".new")
+        new.write_text(yaml.safe_dump({"config": config}))
+        new.replace(self.file)  # whoever reads meanwhile finds the whole of one or the other
 
     def config(self) -> dict[str, Any]:
         return {"kubernetes:context": "none"} | {f"{PROJECT}:{key}": value for key, value in self.keys.items()}
@@ -77,11 +80,10 @@ class FakeEngine(Engine):
     def cancel(self) -> None:
         self.canceled += 1
 
-    def history(self, count: int = 100) -> list[dict[str, Any]]:
-        return [
-            {"config": {f"{PROJECT}:{key}": {"objectValue": value} for key, value in keys.items()}, "result": result}
-            for keys, result in self.past[:count]
-        ]
+    def history(self, count: int = 100) -> Iterator[dict[str, Any]]:  # noqa: ARG002  # all of it is at hand
+        for keys, result in self.past:
+            config = {f"{PROJECT}:{key}": {"objectValue": value} for key, value in keys.items()}
+            yield {"config": config, "result": result, "kind": "update", "startTime": "2026-03-04T10:00:00Z"}
 
     def outputs(self) -> dict[str, Any]:
         settings = load(self.keys)

@@ -13,7 +13,8 @@ import pytest
 
 from cutover import cli
 from cutover.errors import Exit, NotStartedError, RefusedError, RolledBackError, StoppedError, StuckError, UpFailedError
-from cutover.journal import Event, Journal, Kind
+from cutover.journal import Check, Event, Journal, Kind
+from tests.unit.driver.engine import FakeEngine
 
 
 @pytest.fixture
@@ -129,3 +130,27 @@ def test_a_status_asks_the_engine_twice_and_at_once(type_: Callable[..., Any], t
         ["config --json --show-secrets", "stack --show-name"],
     )
     assert "apps is empty" in err  # what was answered was read
+
+
+@pytest.mark.parametrize(("app", "names"), [((), ["web"]), (("--app", "db"), ["db"])])
+def test_watch_looks_at_apps_of_either_kind(
+    type_: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, app: tuple[str, ...], names: list[str]
+) -> None:
+    web = {"component": "BlueGreenApp", "image": "registry.example.com/web", "port": 8080}
+    db = {"component": "StatefulApp", "image": "registry.example.com/db", "port": 5432, "tag": "1.0"}
+    keys = {"activeColor": "green", "imageTag": {"blue": "1", "green": "2"}, "apps": {"web": web, "db": db}}
+    engine = FakeEngine(tmp_path, keys)
+    monkeypatch.setattr(cli, "Engine", lambda *_: engine)
+    monkeypatch.setattr("cutover.desk.Cluster", lambda *_: None)
+
+    async def watch(plans: Any, *more: Any) -> list[Check]:
+        color = next((str(each) for each in more if each in {"blue", "green"}), "")
+        return [Check("failed", "pods: 0 of 3 pods ready", plan.name, color) for plan in plans]
+
+    monkeypatch.setattr("cutover.watch.watch", watch)
+    monkeypatch.setattr("cutover.watch.watch_workloads", watch)
+    code, out, err = type_("watch", "--json", *app)
+    assert code == Exit.NEEDS_PERSON, err
+    assert [(check["app"], check["color"]) for check in json.loads(out)] == [
+        (name, "green" if name == "web" else "") for name in names
+    ]

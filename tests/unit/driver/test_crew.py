@@ -8,8 +8,8 @@ import pytest
 
 from components.config import load
 from cutover.crew import Crew
+from cutover.edit import Edit, path_of
 from cutover.errors import RefusedError
-from cutover.position import path_of
 from cutover.release import Step
 
 WEB = {"component": "RollingApp", "image": "registry.example.com/web", "port": 8080, "env": {"A": "1"}}
@@ -70,19 +70,14 @@ def test_the_way_back_is_what_ran_and_not_what_a_hand_has_changed_since() -> Non
     out = crew({"web": OWN | {"env": {"A": "2", "B": "2"}, "args": ["--new", "--list"]}}, "web")
     ran = out.ran({"apps": {"web": OWN | {"args": ["--old"], "paused": True}}})
     back = out.back([out.rolled("1.1.0", {})], ran)
-    assert back == {
-        "apps.web.tag": "1.0.0",
-        "apps.web.env.A": "1",
-        "apps.web.env.B": None,
-        "apps.web.args": None,
-        "apps.web.args[0]": "--old",
-    }
-    assert out.back([out.rolled("1.1.0", {})]) == {"apps.web.tag": "1.0.0"}
+    assert back.values == {"apps.web.tag": "1.0.0", "apps.web.env.A": "1", "apps.web.args[0]": "--old"}
+    assert back.remove == ["apps.web.env.B", "apps.web.args"]
+    assert out.back([out.rolled("1.1.0", {})]) == Edit({"apps.web.tag": "1.0.0"})
 
 
 def test_a_way_back_leaves_what_is_staged() -> None:
     out = crew({"db": DB | {"canary": {"tag": "3"}}}, "db")
-    assert out.back([out.rolled("2", {})], out.ran({"apps": {"db": DB}})) == {"apps.db.tag": "1.0.0"}
+    assert out.back([out.rolled("2", {})], out.ran({"apps": {"db": DB}})) == Edit({"apps.db.tag": "1.0.0"})
 
 
 def test_a_configuration_without_the_app_is_nothing_to_go_back_to() -> None:
@@ -116,7 +111,7 @@ class TestACanaryOfAStatefulApp:
     def test_the_way_back_from_every_step_leaves_it_staged(self) -> None:
         out = crew({"db": DB | {"canary": {"tag": "1.1.0"}}}, "db")
         back = out.back([out.at(Step(pods=1)), out.at(Step())])
-        assert back == {"apps.db.canaryReplicas": None, "apps.db.tag": "1.0.0", "apps.db.canary.tag": "1.1.0"}
+        assert back == Edit({"apps.db.tag": "1.0.0", "apps.db.canary.tag": "1.1.0"}, ["apps.db.canaryReplicas"])
 
     @pytest.mark.parametrize("step", [Step(pods=3), Step(weight=5)])
     def test_a_step_that_it_cannot_take_is_refused(self, step: Step) -> None:

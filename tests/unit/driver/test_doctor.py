@@ -17,11 +17,17 @@ from rich.console import Console
 
 from components.kube import Cluster
 from components.plan import StackPlan
-from cutover import doctor, permissions
-from cutover.doctor import Finding, State
+from cutover.doctor import permissions
+from cutover.doctor.apps import check_tags
+from cutover.doctor.cluster import check_api, check_namespace, check_ownership, check_permissions
+from cutover.doctor.examination import check_cluster, examine
+from cutover.doctor.findings import Finding, State
+from cutover.doctor.metrics import check_metrics
+from cutover.doctor.routers import check_routers
+from cutover.doctor.stack import check_config, check_engine, check_locks, check_state
 from cutover.engine import Engine
 from cutover.errors import NotStartedError
-from cutover.view import Checked
+from cutover.view.finding import Checked
 from tests.unit.api import Api
 from tests.unit.configs import GATEWAY, TAGS, app, canary, stack, web
 from tests.unit.driver.engine import FakeEngine
@@ -65,24 +71,24 @@ def backend(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_the_engine_is_named(tmp_path: Path) -> None:
-    found = the(doctor.check_engine(Patient(tmp_path, web())))
+    found = the(check_engine(Patient(tmp_path, web())))
     assert found == Finding("engine", State.OK, "v3.260.0, using the Pulumi CLI at /usr/bin/pulumi")
 
 
 def test_the_embedded_engine_tells_its_version_by_a_flag(tmp_path: Path) -> None:
     wrapper = "pulumiw: using the embedded engine: no Pulumi CLI was found\n"
     said = {"version": (2, "", "no such command"), "--version": (0, "3.9 (embedded engine)\n", wrapper)}
-    found = the(doctor.check_engine(Patient(tmp_path, web(), **said)))
+    found = the(check_engine(Patient(tmp_path, web(), **said)))
     assert found.text == "3.9 (embedded engine), using the embedded engine: no Pulumi CLI was found"
 
 
 def test_an_engine_that_does_not_run(tmp_path: Path) -> None:
-    found = the(doctor.check_engine(Patient(tmp_path, web(), version=(1, "", "exec format error"))))
+    found = the(check_engine(Patient(tmp_path, web(), version=(1, "", "exec format error"))))
     assert (found.state, found.remedy) == (State.PROBLEM, "pulumi version")
 
 
 def test_every_problem_of_the_configuration_comes_with_its_command(tmp_path: Path) -> None:
-    found, desk = doctor.check_config(Patient(tmp_path, stack(imageTag={"blue": "1"}, activColor="blue")))
+    found, desk = check_config(Patient(tmp_path, stack(imageTag={"blue": "1"}, activColor="blue")))
     assert desk is None
     assert {each.state for each in found} == {State.PROBLEM}
     assert [each.remedy for each in found] == [
@@ -92,28 +98,26 @@ def test_every_problem_of_the_configuration_comes_with_its_command(tmp_path: Pat
 
 
 def test_a_good_configuration_is_told_by_its_apps(tmp_path: Path) -> None:
-    found, desk = doctor.check_config(Patient(tmp_path, stack({"web": app(), "api": canary()})))
+    found, desk = check_config(Patient(tmp_path, stack({"web": app(), "api": canary()})))
     assert desk is not None
     assert the(found).text == "stack dev of shop; apps: api, web"
 
 
 def test_a_state_without_operations_that_were_cut_off(tmp_path: Path) -> None:
-    assert the(doctor.check_state(Patient(tmp_path, web()))).text == "2 resources, none left half done"
+    assert the(check_state(Patient(tmp_path, web()))).text == "2 resources, none left half done"
 
 
 def test_operations_that_were_cut_off(tmp_path: Path) -> None:
     urn = "urn:pulumi:dev::shop::cutover:index:BlueGreenApp$kubernetes:apps/v1:Deployment::web-green"
     pending = {"deployment": {"pending_operations": [{"type": "updating", "resource": {"urn": urn}}]}}
-    found = the(doctor.check_state(Patient(tmp_path, web(), stack_export=(0, json.dumps(pending), ""))))
+    found = the(check_state(Patient(tmp_path, web(), stack_export=(0, json.dumps(pending), ""))))
     assert found.state is State.WARNING
     assert found.text == "an `up` was cut off, unless it is still at work: updating web-green"
     assert found.remedy == "pulumi cancel --yes && pulumi up"
 
 
 def test_a_stack_that_is_not_there(tmp_path: Path) -> None:
-    found = the(
-        doctor.check_state(Patient(tmp_path, web(), stack_export=(255, "", "error: no stack named 'dev' found")))
-    )
+    found = the(check_state(Patient(tmp_path, web(), stack_export=(255, "", "error: no stack named 'dev' found"))))
     assert (found.state, found.remedy) == (State.PROBLEM, "pulumi stack init dev")
 
 
@@ -134,7 +138,7 @@ def dead() -> int:
 
 
 def test_nobody_at_work(tmp_path: Path) -> None:
-    assert the(doctor.check_locks(Patient(tmp_path, web()))).state is State.OK
+    assert the(check_locks(Patient(tmp_path, web()))).state is State.OK
 
 
 @pytest.mark.parametrize(
@@ -149,7 +153,7 @@ def test_nobody_at_work(tmp_path: Path) -> None:
 )
 def test_a_lock(backend: Path, text: str, state: State, told: str) -> None:
     lock(backend, text)
-    found = the(doctor.check_locks(Patient(backend, web())))
+    found = the(check_locks(Patient(backend, web())))
     assert found.state is state
     assert told in found.text
     assert "pulumi cancel --yes" in found.remedy
@@ -159,10 +163,10 @@ def test_an_update_in_progress_elsewhere(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setenv("PULUMI_BACKEND_URL", "s3://state")
     stacks = [{"name": "ann/dev", "updateInProgress": True}, {"name": "prod", "updateInProgress": False}]
     patient = Patient(tmp_path, web(), stack_ls=(0, json.dumps(stacks), ""))
-    assert the(doctor.check_locks(patient)).state is State.WARNING
+    assert the(check_locks(patient)).state is State.WARNING
     stacks[0]["updateInProgress"], stacks[1]["updateInProgress"] = False, True
     patient.said["stack ls"] = (0, json.dumps(stacks), "")
-    assert the(doctor.check_locks(patient)).state is State.OK
+    assert the(check_locks(patient)).state is State.OK
 
 
 @pytest.mark.parametrize(
@@ -173,13 +177,13 @@ def test_an_update_in_progress_elsewhere(tmp_path: Path, monkeypatch: pytest.Mon
     ],
 )
 def test_versions(tags: dict[str, str], state: State, told: str) -> None:
-    found = the(doctor.check_tags(stack_plan(stack(imageTag=tags))))
+    found = the(check_tags(stack_plan(stack(imageTag=tags))))
     assert found.state is state
     assert told in found.text
 
 
 def test_two_versions_are_as_it_should_be() -> None:
-    assert doctor.check_tags(stack_plan(stack(imageTag=TAGS))) == []
+    assert check_tags(stack_plan(stack(imageTag=TAGS))) == []
 
 
 Check = Callable[[StackPlan, Any], Any]
@@ -194,7 +198,7 @@ def everything(store: Store) -> dict[str, list[Finding]]:
     """What is found in a cluster, by name."""
 
     async def look(cluster: Any) -> list[Finding]:
-        return [finding async for finding in doctor.check_cluster(store.plan, cluster.within(2))]
+        return [finding async for finding in check_cluster(store.plan, cluster.within(2))]
 
     found: dict[str, list[Finding]] = {}
     for finding in store.read(look):
@@ -213,7 +217,7 @@ def test_a_cluster_in_which_all_is_well() -> None:
 def test_an_api_server_that_is_away_ends_the_examination(monkeypatch: pytest.MonkeyPatch) -> None:
     store = Store(stack_plan(web()))
     store.api.silent = lambda _: True
-    monkeypatch.setattr(doctor, "SECONDS", 0.2)
+    monkeypatch.setattr("cutover.doctor.cluster.SECONDS", 0.2)
     found = everything(store)
     assert list(found) == ["API server"]
     assert the(found["API server"]).state is State.PROBLEM
@@ -223,7 +227,7 @@ def test_an_api_server_that_is_away_ends_the_examination(monkeypatch: pytest.Mon
 def test_a_kubeconfig_whose_certificate_is_gone() -> None:
     kubeconfig = Api(url="https://127.0.0.1:1").kubeconfig
     kubeconfig["clusters"][0]["cluster"]["certificate-authority"] = "/nowhere/ca.pem"
-    found = asyncio.run(doctor.check_api(Cluster(json.dumps(kubeconfig), "c", "test")))
+    found = asyncio.run(check_api(Cluster(json.dumps(kubeconfig), "c", "test")))
     assert found.state is State.PROBLEM
     assert "cannot be used" in found.text
 
@@ -250,14 +254,14 @@ def test_the_namespace(namespace: dict[str, str] | None, keys: dict[str, Any], s
         store.items.pop("namespaces", None)
     else:
         store.items["namespaces"]["test"]["metadata"] |= namespace
-    found = the(checked(doctor.check_namespace, store))
+    found = the(checked(check_namespace, store))
     assert found.state is state
     assert told in found.text
 
 
 def test_what_we_may_not_do_is_told_with_the_role_that_allows_it() -> None:
     store = Store(stack_plan(web()), forbidden={"patch deployments", "pods/log"})
-    first, second = checked(doctor.check_permissions, store)
+    first, second = checked(check_permissions, store)
     assert first.text == "we may not patch deployments.apps in namespace test, which is for the colors and RollingApp"
     assert first.remedy == (
         "kubectl --context c --namespace test create role cutover-deployments --verb "
@@ -274,7 +278,7 @@ def test_what_we_may_not_look_at_is_told_among_the_permissions_alone() -> None:
 
 
 def test_what_only_tells_more_is_no_problem_when_it_is_missing() -> None:
-    found = the(checked(doctor.check_permissions, Store(stack_plan(web()), forbidden={"events"})))
+    found = the(checked(check_permissions, Store(stack_plan(web()), forbidden={"events"})))
     assert found.state is State.WARNING
 
 
@@ -295,7 +299,7 @@ def test_an_object_of_somebody_else() -> None:
     store = Store(stack_plan(web()))
     store.items["deployments"]["web-green"]["metadata"]["labels"]["cutover/stack"] = "other.prod"
     del store.items["services"]["web"]["metadata"]["labels"]
-    deployment, service = checked(doctor.check_ownership, store)
+    deployment, service = checked(check_ownership, store)
     assert (deployment.state, service.state) == (State.PROBLEM, State.PROBLEM)
     assert "it has cutover/stack=other.prod" in deployment.text
     assert service.remedy.startswith("kubectl label service web ")
@@ -312,7 +316,7 @@ def routed(store: Store) -> list[Finding]:
         return serve(path)
 
     store.api.serve = with_kinds
-    return checked(doctor.check_routers, store)
+    return checked(check_routers, store)
 
 
 def gateway(*conditions: tuple[str, str]) -> dict[str, Any]:
@@ -355,7 +359,7 @@ def test_a_gateway_of_several_apps_is_told_once() -> None:
     ids=["gateway", "istio", "nginx"],
 )
 def test_a_router_that_is_not_installed(router: dict[str, Any], told: str) -> None:
-    found = the(checked(doctor.check_routers, Store(stack_plan(stack({"web": canary(router=router)})))))
+    found = the(checked(check_routers, Store(stack_plan(stack({"web": canary(router=router)})))))
     assert found.state is State.PROBLEM
     assert told in found.text
 
@@ -384,7 +388,7 @@ def test_prometheus(answer: tuple[int, Any], state: State) -> None:
     store = Store(stack_plan(stack({"web": app(gate=METRICS), "api": canary(gate=METRICS)})))
     serve = store.api.serve
     store.api.serve = lambda path: answer if "/proxy/" in path else serve(path)
-    found = the(checked(doctor.check_metrics, store))
+    found = the(checked(check_metrics, store))
     assert (found.state, found.name) == (state, "metrics")
     assert "Service test/prometheus" in found.text
 
@@ -418,7 +422,7 @@ def test_a_whole_examination(tmp_path: Path) -> None:
     async def run() -> list[Finding]:
         async with asyncio.timeout(30), store.api.up():
             patient.kubeconfig = store.api.kubeconfig
-            return await asyncio.to_thread(lambda: list(doctor.examine(patient)))
+            return await asyncio.to_thread(lambda: list(examine(patient)))
 
     found = asyncio.run(run())
     assert {each.state for each in found} == {State.OK}
@@ -431,7 +435,7 @@ def test_without_a_stack_nothing_else_is_looked_at(tmp_path: Path, monkeypatch: 
 
     patient = Patient(tmp_path, web())
     monkeypatch.setattr(Engine, "stack", property(none_selected))
-    first, last = doctor.examine(patient)
+    first, last = examine(patient)
     assert first.name == "engine"
     assert last == Finding("stack", State.PROBLEM, "no stack is selected", "pulumi stack select <name>")
 
@@ -439,7 +443,7 @@ def test_without_a_stack_nothing_else_is_looked_at(tmp_path: Path, monkeypatch: 
 def test_a_context_that_is_not_there(tmp_path: Path) -> None:
     patient = Patient(tmp_path, web())
     patient.kubeconfig = Api().kubeconfig | {"contexts": []}
-    last = list(doctor.examine(patient))[-1]
+    last = list(examine(patient))[-1]
     assert (last.name, last.state) == ("context", State.PROBLEM)
     assert last.remedy == "pulumi config set kubernetes:context <context>"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from cutover.errors import (
     UnderWayError,
 )
 from cutover.history import Live
-from cutover.journal import Check, Journal, Kind, percent
+from cutover.journal import Check, Event, Journal, Kind, percent
 from cutover.release import Step
 from cutover.report import pages
 from cutover.report.story import Story
@@ -300,6 +300,22 @@ def test_the_note_is_written_once_for_each_step(room: Make) -> None:
     here.monkeypatch.setattr(here.engine, "change", count)
     here.driver.canary(CANARY, pause=0, watch=0)
     assert written == ["0", "1", "2", "end"]
+
+
+def test_the_journal_is_not_read_for_every_event(room: Make) -> None:
+    here = room()
+    read: list[str | None] = []
+    events = here.journal.events
+
+    def count(release: str | None = None) -> Iterator[Event]:
+        read.append(release)
+        return events(release)
+
+    here.monkeypatch.setattr(here.journal, "events", count)
+    here.driver.canary(CANARY, pause=0, watch=0)
+    assert len(read) == 2
+    assert len({*read}) == 1
+    assert [bool(event.note) for event in events()] == [True] + [False] * (len([*events()]) - 1)
 
 
 def test_what_a_verb_has_written_is_committed_and_nothing_else(room: Make, tmp_path: Path) -> None:

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from cutover.driver import Driver
+from cutover.edit import path_of
 from cutover.errors import Exit, RefusedError, RolledBackError, StoppedError, StuckError, UpFailedError
 from cutover.journal import Check, Journal, Kind
-from cutover.position import path_of
 from cutover.release import Step
 from tests.unit.driver.engine import FakeEngine, failing, interrupted
 
@@ -28,10 +28,6 @@ class Engine(FakeEngine):
             return super().up(message, *more)
         finally:
             self.ran = [app for keys, _ in reversed(self.past) for app in keys["apps"].values()]
-
-    def history(self, count: int = 100) -> list[dict[str, Any]]:
-        at = "2026-03-04T10:00:00Z"
-        return [{"kind": "update", "startTime": at} | update for update in super().history(count)]
 
 
 class Room:
@@ -78,6 +74,12 @@ def test_a_version_is_rolled(web: Room) -> None:
     assert web.tags == ["1.0.0", "1.1.0"]
     kinds = [event.kind for event in web.journal.events()]
     assert kinds == [Kind.BEGAN, Kind.MOVING, Kind.MOVED, Kind.CHECKED, Kind.DONE]
+
+
+def test_nobody_asks_for_colors_where_there_are_none(web: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(web.engine, "outputs", None)
+    assert web.driver.roll("1.1.0", {}, watch=0, app="app") is Exit.DONE
+    assert not any(event.standing for event in web.journal.events())
 
 
 @pytest.mark.parametrize("what", ["up", "watch"])

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -11,8 +14,9 @@ import pytest
 from rich.console import Console
 
 from components.color import Color
+from cutover.engine import Engine
 from cutover.errors import RefusedError
-from cutover.history import Entry, Live, Result, live_before, read, render
+from cutover.history import Entry, Live, Picture, Result, Running, live_before, read
 from cutover.journal import Check, Event, Kind, Standing
 from cutover.release import Release, State, Step
 from tests.unit.driver.previews import API, NEW, NEXT, OLD, WEB
@@ -61,6 +65,17 @@ def told(value: Any) -> dict[str, Any]:
     if isinstance(value, dict):
         return {"value": json.dumps(value), "objectValue": value, "secret": False}
     return {"value": str(value), "secret": False}
+
+
+def one_version(tag: str = OLD, **keys: dict[str, Any]) -> dict[str, Any]:
+    """`agent` and `cache`, which share a tag, and `db`, beside `web` and `api`; `keys` by app."""
+    apps: dict[str, dict[str, Any]] = {
+        "agent": {"component": "DaemonApp"},
+        "cache": {"component": "RollingApp"},
+        "db": {"component": "StatefulApp", "replicas": 3, "tag": OLD},
+    }
+    found = {name: {"image": "registry.local/podinfo"} | app | keys.get(name, {}) for name, app in apps.items()}
+    return {"apps": {"web": WEB, "api": API, **found}, "tag": tag}
 
 
 def release(at: int, *, steps: tuple[Step, ...] = STEPS, began: str = "r1", to: Color = Color.GREEN) -> Release:
@@ -145,6 +160,32 @@ def test_a_configuration_that_is_hidden_or_of_another_time_tells_no_position(pas
         past.live(0)
 
 
+def test_where_apps_of_one_version_stand(past: Past) -> None:
+    past.up(**one_version())
+    past.up(**one_version(db={"canary": {"tag": NEW}, "canaryReplicas": 1}, cache={"paused": True}))
+    past.up(**one_version(db={"canary": {"tag": NEW}, "canaryReplicas": 2}, tag=NEW), result="failed")
+    past.up(kind="destroy", **one_version())
+    past.up(**one_version())
+    again, gone, failed, canary, first = past.read()
+    assert (first.ran, first.before) == ({}, {})
+    assert first.runs == dict.fromkeys(("agent", "cache", "db"), Running(OLD))
+    assert canary.ran == first.runs
+    assert canary.runs == first.runs | {
+        "cache": Running(OLD, paused=True),
+        "db": Running(OLD, canary_tag=NEW, ordinals="2"),
+    }
+    assert failed.runs["db"] == Running(OLD, canary_tag=NEW, ordinals="1-2")
+    assert failed.runs["agent"] == Running(NEW)
+    assert gone.ran == canary.runs  # what failed has moved nothing
+    assert (again.ran, again.runs) == ({}, first.runs)
+    assert canary.after["api"].active == "blue"  # apps of two colors are told beside them
+
+
+def test_what_is_replaced_when_somebody_deletes_it_is_not_paused(past: Past) -> None:
+    past.up(**one_version(db={"updateStrategy": "OnDelete"}, agent={"updateStrategy": "OnDelete"}))
+    assert past.read()[0].runs == dict.fromkeys(("agent", "cache", "db"), Running(OLD))
+
+
 def test_what_was_live_before(past: Past) -> None:
     past.up(apps={"web": {**WEB, "colors": {"blue": {"env": {"MODE": "a"}}}}, "api": API})
     past.up(activeColor="green")
@@ -202,7 +243,7 @@ def test_an_app_with_a_position_of_its_own_has_a_past_of_its_own(past: Past) -> 
 def drawn(entries: list[Entry], encoding: str = "utf-8") -> str:
     raw = io.BytesIO()
     console = Console(file=io.TextIOWrapper(raw, encoding=encoding), width=160)
-    console.print(render(entries))
+    console.print(Picture(entries))
     console.file.flush()
     return raw.getvalue().decode(encoding)
 
@@ -222,7 +263,65 @@ def test_it_is_drawn_without_colors_and_without_unicode(past: Past) -> None:
     assert drawn([]) == "Nothing has been released yet.\n"
 
 
+def test_apps_of_one_version_are_drawn_by_tag_canary_and_pause(past: Past) -> None:
+    past.up(**one_version())
+    past.up(**one_version(db={"canary": {"tag": NEW}, "canaryReplicas": 1}))
+    past.up(**one_version(db={"canary": {"tag": NEW}, "canaryReplicas": 2}, cache={"paused": True}, tag=NEW))
+    last, canary, first = (entry.splitlines() for entry in drawn(past.read()).split("2026-05-01")[1:])
+    assert [line.split("done")[-1].strip() for line in (*first, *canary, *last)] == [
+        "api, web: blue 6.9.0 (green 6.9.1)",
+        "agent, cache, db: 6.9.0",
+        "api, web: blue 6.9.0 (green 6.9.1)",
+        "agent, cache: 6.9.0",
+        "db: 6.9.0 → 6.9.0 (canary 6.9.1 on ordinal 2)",
+        "api, web: blue 6.9.0 (green 6.9.1)",
+        "agent: 6.9.0 → 6.9.1",
+        "cache: 6.9.0 → 6.9.1 (paused)",
+        "db: 6.9.0 (canary 6.9.1 on ordinal 2) → 6.9.0 (canary 6.9.1 on ordinals 1-2)",
+    ]
+
+
 def test_it_is_json(past: Past) -> None:
     past.up(release(0), canaryReplicas=1)
+    past.up(**one_version(db={"canary": {"tag": NEW}, "canaryReplicas": 1}))
     entries = past.read()
     assert msgspec.json.decode(msgspec.json.encode(entries), type=list[Entry]) == entries
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Engine:
+    """An engine that has 203 updates, `n` from 203 down to 1, and notes in `asked` which pages are asked for."""
+    (tmp_path / "Pulumi.yaml").write_text("name: shop\n")
+    script = tmp_path / "pulumiw"
+    script.write_text(f"""#!{sys.executable}
+import json, sys
+size, page = (int(sys.argv[sys.argv.index(name) + 1]) for name in ("--page-size", "--page"))
+print(page, file=open("asked", "a"))
+print(json.dumps([{{"n": n}} for n in range(203, 0, -1)][(page - 1) * size : page * size]))
+""")
+    script.chmod(0o755)
+    return Engine(tmp_path, "dev")
+
+
+def test_the_engines_history_is_read_to_its_end(engine: Engine) -> None:
+    assert [update["n"] for update in engine.history()] == [*range(203, 0, -1)]
+
+
+def test_no_more_of_the_engines_history_is_read_than_is_asked_for(engine: Engine) -> None:
+    updates = engine.history(10)
+    assert [next(updates)["n"] for _ in range(11)] == [*range(203, 192, -1)]
+    assert (engine.folder / "asked").read_text().split() == ["1", "2"]
+
+
+def test_what_was_live_is_looked_for_as_far_back_as_it_takes(past: Past) -> None:
+    for color in ("blue", "green") * 20:
+        past.up(activeColor=color)
+    taken: list[str] = []
+
+    def updates() -> Iterator[Any]:
+        for update in past.updates:
+            taken.append(update["config"]["shop:activeColor"]["value"])
+            yield update
+
+    assert live_before(updates(), "shop", 2).color is Color.GREEN
+    assert taken == ["green", "blue", "green", "blue"]  # the last one shows that its neighbor is none of its release

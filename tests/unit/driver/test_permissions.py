@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import yaml
 
-from cutover.permissions import OWN, PERMISSIONS, manifests, needed
+from cutover.doctor.permissions import OWN, PERMISSIONS, manifests, needed
 from docs.permissions import PAGE, page
 from tests.unit.configs import stack, web
 from tests.unit.driver.store import stack_plan

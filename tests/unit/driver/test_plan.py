@@ -12,7 +12,7 @@ import pytest
 from rich.console import Console
 
 from cutover.dangers import Danger
-from cutover.plan import Act, Cost, Plan, read, render
+from cutover.plan import Act, Cost, Picture, Plan, read
 from cutover.previews import Op, Phase
 from tests.unit.configs import GATEWAY
 from tests.unit.driver.previews import API, NEW, NEXT, OLD, WEB, position, preview
@@ -300,7 +300,7 @@ def test_a_preview_of_something_else_holds_no_apps() -> None:
 def drawn(plan: Plan, encoding: str = "utf-8") -> str:
     raw = io.BytesIO()
     console = Console(file=io.TextIOWrapper(raw, encoding=encoding), width=100)
-    console.print(render(plan))
+    console.print(Picture(plan))
     console.file.flush()
     return raw.getvalue().decode(encoding)
 

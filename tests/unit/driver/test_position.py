@@ -9,8 +9,9 @@ import pytest
 from components.color import Color
 from components.config import load
 from components.problems import Path
+from cutover.edit import Edit, path_of
 from cutover.errors import RefusedError
-from cutover.position import Edit, Scope, path_of
+from cutover.position import Scope
 from cutover.release import Step
 
 WEB = {"component": "BlueGreenApp", "image": "registry.example.com/web", "port": 8080}

@@ -411,7 +411,7 @@ def test_tells_of_what_the_driver_itself_writes(tmp_path: Path, monkeypatch: pyt
     async def watch(*_: Any) -> list[Check]:
         return rounds.pop(0)
 
-    monkeypatch.setattr(driver, "watch", watch)
+    monkeypatch.setattr("cutover.watch.watch", watch)
     monkeypatch.setattr("cutover.desk.Cluster", lambda *_: None)
     journal = Journal(tmp_path, "dev")
     with pytest.raises(RolledBackError):

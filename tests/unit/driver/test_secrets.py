@@ -12,7 +12,7 @@ from rich.console import Console, RenderableType
 
 from components.config import load
 from components.problems import Path as KeyPath
-from cutover import comment, history, plan, status, view
+from cutover import comment, history, plan, status
 from cutover.desk import Desk
 from cutover.driver import Driver
 from cutover.engine import Answer, Engine
@@ -23,6 +23,7 @@ from cutover.position import Scope
 from cutover.report import pages
 from cutover.report.story import Story
 from cutover.telemetry import metrics
+from cutover.view.picture import Picture
 from tests.unit.configs import app, web
 from tests.unit.driver.engine import FakeEngine
 from tests.unit.driver.previews import API, WEB, position, preview
@@ -70,7 +71,7 @@ def test_a_plan_of_a_release_that_changes_a_secret() -> None:
     found = plan.read(made)
     told = comment.render([Answer("shop/dev", made)])
     assert "env[TOKEN].value" in told
-    assert WORD not in drawn(plan.render(found)) + repr(found) + told
+    assert WORD not in drawn(plan.Picture(found)) + repr(found) + told
 
 
 def test_a_status_whose_next_up_changes_a_secret() -> None:
@@ -78,7 +79,7 @@ def test_a_status_whose_next_up_changes_a_secret() -> None:
     wished = stack_plan(web(env={"TOKEN": f"other-{WORD}"}))
     found = store.read(lambda cluster: status.read(wished, cluster, {"verb": "canary"}))
     assert found.apps[0].differences
-    assert WORD not in found.to_json() + drawn(view.render(found))
+    assert WORD not in found.to_json() + drawn(Picture(found))
 
 
 def test_a_history_with_a_secret_that_the_engine_shows() -> None:
@@ -87,7 +88,7 @@ def test_a_history_with_a_secret_that_the_engine_shows() -> None:
     update = {"kind": "update", "config": config, "message": "", "environment": {}, "result": "succeeded"}
     entries = history.read([{**update, "startTime": moment, "endTime": moment}], "shop", {})
     assert entries
-    assert WORD not in drawn(history.render(entries)) + repr(entries)
+    assert WORD not in drawn(history.Picture(entries)) + repr(entries)
 
 
 @pytest.mark.parametrize(

@@ -12,10 +12,11 @@ import pytest
 from msgspec.structs import replace
 from rich.console import Console
 
-from cutover import status, view
+from cutover import status
 from cutover.errors import NotStartedError
 from cutover.status import Status
-from cutover.view import Picture
+from cutover.view import live
+from cutover.view.picture import Picture
 from tests.unit.configs import GATEWAY, app, canary, stack, web
 from tests.unit.driver.store import Store, managed, stack_plan, unready, waiting
 
@@ -121,7 +122,7 @@ def test_no_line_is_longer_than_the_terminal(width: int) -> None:
     store = Store(stack_plan(stack({"web": app(), "shop-with-a-long-name": canary(replicas=60)}, canaryReplicas=30)))
     store.warn("ReplicaSet", "web-green-now", "FailedCreate", "because " * 40, f"{datetime.now(UTC):%FT%TZ}")
     console = Console(file=io.StringIO(), width=width)
-    console.print(view.render(read(store)))
+    console.print(Picture(read(store)))
     assert isinstance(console.file, io.StringIO)
     assert max(map(len, console.file.getvalue().splitlines())) <= width
 
@@ -190,9 +191,9 @@ class Looks:
 
 
 def watched(monkeypatch: pytest.MonkeyPatch, *found: Status | Exception, terminal: bool) -> str:
-    monkeypatch.setattr(view, "WAIT_SECONDS", 0)
+    monkeypatch.setattr(live, "WAIT_SECONDS", 0)
     console = Console(file=io.StringIO(), width=80, force_terminal=terminal)
-    view.watch(Looks(*found), console)
+    live.watch(Looks(*found), console)
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
 

@@ -11,8 +11,11 @@ import msgspec
 import pytest
 
 from components.plan import StackPlan
-from cutover import doctor, permissions, status
-from cutover.doctor import Finding
+from cutover import status
+from cutover.doctor import permissions
+from cutover.doctor.apps import check_standing, check_tags
+from cutover.doctor.cluster import check_ownership
+from cutover.doctor.findings import Finding
 from cutover.status import Status
 from cutover.workloads import Part, RolloutState, WorkloadStatus
 from tests.unit.configs import app
@@ -101,6 +104,13 @@ def test_a_rollout_under_way() -> None:
     ]
 
 
+def test_a_pod_that_has_not_been_ready_for_long_enough_is_ready_and_under_way() -> None:
+    store = Store(rolling(minReadySeconds=30))
+    store.items["deployments"]["web"]["status"]["availableReplicas"] = 2
+    found = told(store)
+    assert (found.state, found.ready) == (RolloutState.UNDER_WAY, 3)
+
+
 def test_a_rollout_that_has_stopped_and_what_puts_it_right() -> None:
     store = Store(rolling(tag="2.0"))
     roll(store, rolling())
@@ -109,14 +119,14 @@ def test_a_rollout_that_has_stopped_and_what_puts_it_right() -> None:
     assert found.state is RolloutState.STOPPED
     assert found.reasons == ("Pod web-now-2: ImagePullBackOff (no such image).",)
     assert shown(stand(store))[2:] == [
-        "web  RollingApp  stopped: 1 of 3 pods updated, 1 ready",
+        "web  RollingApp  stopped: 1 of 3 pods updated, 0 ready",
         "▸ 2.0  present   0/3  ✖   2 restarts",
         "  1.0  earlier   2    ●●",
         "  ✖ Pod web-now-2: ImagePullBackOff (no such image).",
         "",
         "pods: ● ready  ✖ failing",
     ]
-    finding = the(checked(doctor.check_standing, store))
+    finding = the(checked(check_standing, store))
     assert finding.text == (
         "web: its rollout has stopped, 1 of 3 pods are as 2.0 wants them. Pod web-now-2: ImagePullBackOff (no such "
         "image)."
@@ -133,11 +143,11 @@ def test_a_rollout_that_is_paused() -> None:
     found = told(store)
     assert (found.state, found.since, found.updated) == (RolloutState.PAUSED, since, 1)
     assert found.differences == ()
-    finding = the(checked(doctor.check_standing, store))
+    finding = the(checked(check_standing, store))
     assert (finding.state, finding.name) == ("warning", "rollout")
     assert finding.remedy == "pulumi config set --path apps.web.paused false && pulumi up"
     condition["lastUpdateTime"] = SOON
-    assert the(checked(doctor.check_standing, store)).state == "ok"
+    assert the(checked(check_standing, store)).state == "ok"
     assert told(store, rolling(tag="2.0")).differences == ("lets its rollout go on",)
 
 
@@ -153,11 +163,11 @@ def test_a_canary_by_ordinal() -> None:
         "  2.0  canary    1/1  ●   ordinal 2",
     ]
     assert told(store, stateful(**CANARY | {"canaryReplicas": 2})).differences == (
-        "has a canary of 2.0 from ordinal 1 up, after a canary of 2.0 from ordinal 2 up",
+        "has a canary of 2.0 on ordinals 1-2, after one of 2.0 on ordinal 2",
     )
     assert told(store, stateful(tag="2.0")).differences == (
         "replaces 1.0 by 2.0",
-        "has no canary, after a canary of 2.0 from ordinal 2 up",
+        "has no canary any more, after one of 2.0 on ordinal 2",
     )
 
 
@@ -171,7 +181,7 @@ def test_a_canary_that_cannot_start_is_stopped_beside_pods_that_are_well() -> No
     assert (found.state, versions(found)[1]) == (RolloutState.UNREADY, ("2.0", "canary", 0, 1))
     del store.items["pods"]["db-1"]
     assert told(store).state is RolloutState.STOPPED
-    assert the(checked(doctor.check_standing, store)).remedy == (
+    assert the(checked(check_standing, store)).remedy == (
         "pulumi config set --path apps.db.canaryReplicas 0 && pulumi up"
     )
 
@@ -212,7 +222,7 @@ def test_pods_that_are_as_written_and_not_ready() -> None:
     assert (found.state, found.ready) == (RolloutState.UNREADY, 2)
     assert found.reasons == ("Pod db-1: NotReady (Readiness probe failed: 503).",)
     assert [warning.reason for warning in found.warnings] == ["ProvisioningFailed"]
-    assert the(checked(doctor.check_standing, store)).state == "problem"
+    assert the(checked(check_standing, store)).state == "problem"
 
 
 def test_what_is_not_there_yet() -> None:
@@ -275,7 +285,7 @@ def test_a_restart_is_no_drift() -> None:
         (
             lambda web: web["spec"].update(paused=True) or managed("kubectl-rollout", "paused"),
             "Deployment web was paused",
-            "kubectl --namespace test rollout resume deployment web",
+            "pulumi up --refresh",
         ),
         (
             lambda web: web["spec"].update(replicas=1) or managed("kubectl", "replicas"),
@@ -359,15 +369,15 @@ def test_only_what_the_kinds_of_a_stack_need_is_asked_for() -> None:
 
 def test_every_object_is_looked_for() -> None:
     store = Store(stateful())
-    assert the(checked(doctor.check_ownership, store)).text.startswith("of 5 objects 5 are there")
+    assert the(checked(check_ownership, store)).text.startswith("of 5 objects 5 are there")
     store.items["statefulsets"]["db"]["metadata"]["labels"]["cutover/stack"] = "other.prod"
-    assert the(checked(doctor.check_ownership, store)).state == "problem"
+    assert the(checked(check_ownership, store)).state == "problem"
 
 
 def test_versions_that_there_is_no_way_back_to() -> None:
-    found: list[Finding] = doctor.check_tags(stateful(**CANARY | {"canary": {"tag": "latest"}}))
+    found: list[Finding] = check_tags(stateful(**CANARY | {"canary": {"tag": "latest"}}))
     assert the(found).remedy == "pulumi config set --path apps.db.canary.tag <version>"
-    assert doctor.check_tags(rolling()) == []
+    assert check_tags(rolling()) == []
 
 
 def test_a_cluster_in_which_all_is_well() -> None:

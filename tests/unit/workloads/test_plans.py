@@ -55,10 +55,11 @@ def test_a_rolling_update_has_its_bounds_and_recreate_none() -> None:
     assert rolling(strategy="Recreate").controller["spec"]["strategy"] == {"type": "Recreate"}
 
 
-def test_paused_is_written_only_while_it_is() -> None:
-    assert rolling(paused=True).controller["spec"]["paused"] is True
-    assert rolling(paused=True).holds
-    assert "paused" not in rolling().controller["spec"]
+@pytest.mark.parametrize("paused", [True, False])
+def test_paused_is_always_written_so_that_a_pause_by_hand_can_be_taken_back(*, paused: bool) -> None:
+    plan = rolling(paused=paused)
+    assert plan.controller["spec"]["paused"] is paused
+    assert plan.holds is paused
 
 
 def test_an_autoscaler_sizes_a_rolling_app() -> None:

@@ -138,7 +138,10 @@ def test_a_canarys_configuration_must_be_known() -> None:
     async def program() -> None:
         pulumi.runtime.set_mocks(Echo(), project="shop", stack="unit", preview=True, monitor=Recorder())
         canary: Any = {"config": {"data": {"KEY": pulumi.Output.from_input("x")}}}
-        StatefulApp("web", {"image": "a", "tag": "1.0", "canary": canary, "kubeconfig": KUBECONFIG})
+        try:
+            StatefulApp("web", {"image": "a", "tag": "1.0", "canary": canary, "kubeconfig": KUBECONFIG})
+        finally:
+            await pulumi.runtime.stack.wait_for_rpcs()
 
     with pytest.raises(pulumi.RunError, match=r"apps\.web\.canary\.config is an Output"):
         asyncio.run(program())

@@ -9,7 +9,8 @@ import pytest
 
 from components.errors import CanaryFailedError, ChangedByHandError, MigrationError, RolloutStoppedError
 from components.plan import WorkloadPlan
-from components.workloads.rollout import Rollout, judge
+from components.readiness import Progress
+from components.workloads.rollout import Rollout, Standing, counted, judge
 from tests.unit.clock import in_no_time
 from tests.unit.workloads.apps import daemon, rolling, stateful, with_canary
 from tests.unit.workloads.world import Pods, World, pod, stands
@@ -97,6 +98,12 @@ def test_on_delete_nobody_but_their_owner_ends_pods() -> None:
     assert judge(plan, stands(plan), [*pods_of(plan)[:2], bad]).to_end is None
 
 
+def test_a_deployments_pods_are_counted_without_those_that_end() -> None:
+    plan, progress = rolling(), Progress(1, 3, done=False, troubles=())
+    pods = [pod("web-x1", plan.template_hash), pod("web-x2", "old"), pod("web-x3", "old", ending=True)]
+    assert counted(plan, progress, pods) == Standing(progress, made=1, others=1)
+
+
 def test_a_forced_rollback_comes_to_its_end() -> None:
     plan = stateful()
     whole = pods_of(plan)
@@ -111,7 +118,8 @@ def test_a_version_that_cannot_start_stops_the_rollout_with_its_reason_and_the_w
     plan = stateful(tag="2.0")
     old = [pod(f"web-{number}", "old", tag="1.0") for number in range(2)]
     bad = pod("web-2", plan.template_hash, ready=False, waits="ImagePullBackOff", tag="2.0")
-    world = World(found=stands(plan, availableReplicas=2, updatedReplicas=1), there=[*old, bad])
+    gone = pod("web-3", "old", ending=True, tag="1.0")
+    world = World(found=stands(plan, availableReplicas=2, updatedReplicas=1), there=[*old, bad, gone])
     with pytest.raises(RolloutStoppedError) as stopped:
         in_no_time(rollout(world, plan)[0].rolled_out())
     assert "Pod web-2: ImagePullBackOff (because)." in str(stopped.value)

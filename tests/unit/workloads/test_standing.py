@@ -87,15 +87,27 @@ def test_a_version_that_has_been_here_needs_no_migration() -> None:
 @pytest.mark.parametrize(
     ("plan", "before", "told"),
     [
-        (rolling(tag="2.0"), rolling(), "pods of 1.0 are replaced by 2.0, with at most 25% pods more and 0 fewer"),
+        (
+            rolling(tag="2.0"),
+            rolling(),
+            "pods of 1.0 are replaced by 2.0, with up to 25% more and none fewer",
+        ),
         (rolling(env={"A": "1"}), rolling(), "pods of 1.0 are replaced, with"),
+        (rolling(), rolling(paused=True), "roll: the rollout goes on, with up to 25% more"),
+        (daemon(tag="2.0"), daemon(), "with none more and up to 1 fewer of them"),
         (rolling(tag="2.0", strategy="Recreate"), rolling(), "nobody answers meanwhile"),
         (rolling(tag="2.0", paused=True), rolling(), "the rollout is paused; pods stay as they are"),
         (stateful(tag="2.0"), stateful(), "one by one from the highest ordinal; storage stays"),
-        (with_canary(), stateful(), "ordinal 2 get 2.0, and the others 1.0"),
+        (with_canary(), stateful(), "ordinal 2 gets 2.0, and the others 1.0"),
+        (with_canary(canaryReplicas=2), stateful(), "ordinals 2 and 1 get 2.0, and the others 1.0"),
+        (with_canary(canaryReplicas=2), with_canary(), "ordinals 2 and 1 get 2.0, and the others 1.0"),
+        (with_canary(replicas=5, canaryReplicas=3), stateful(replicas=5), "ordinals 4 to 2 get 2.0, and the others"),
         (stateful(), with_canary(), "pods of 2.0 are replaced by 1.0"),
+        (stateful(tag="2.0"), with_canary(), "pods of 1.0 are replaced by 2.0, one by one"),
+        (stateful(tag="3.0"), with_canary(), "pods of 2.0 and 1.0 are replaced by 3.0, one by one"),
+        (stateful(), stateful(updateStrategy="OnDelete"), "pods that are still of an earlier template are replaced"),
         (daemon(tag="2.0", updateStrategy="OnDelete"), daemon(), "each when somebody deletes it"),
-        (with_canary(), None, "all pods are made with 1.0 first; then ordinal 2 get 2.0"),
+        (with_canary(), None, "all pods are made with 1.0 first; then ordinal 2 gets 2.0, as"),
         (rolling(paused=True), None, "no pod is made"),
     ],
 )
@@ -103,6 +115,15 @@ def test_what_becomes_of_the_pods_is_foretold(plan: WorkloadPlan, before: Worklo
     revisions = {"one": stateful().template_hash}
     (text,) = confronted(plan, before, revisions=revisions).foretold
     assert told in text
+
+
+@pytest.mark.parametrize(
+    ("plan", "before"),
+    [(stateful(updateStrategy="OnDelete"), stateful()), (daemon(maxUnavailable=2), daemon())],
+    ids=["from now on pods wait", "more at a time"],
+)
+def test_how_pods_are_replaced_replaces_none(plan: WorkloadPlan, before: WorkloadPlan) -> None:
+    assert confronted(plan, before).foretold == ()
 
 
 @pytest.mark.parametrize("plan", [rolling(), stateful(), with_canary(), daemon()], ids=lambda plan: plan.component)
