@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, get_args, get_origin
+from typing import Any, Optional, get_args, get_origin, get_type_hints
 
+from pydantic.alias_generators import to_camel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from components import single
 from components.gates.settings import CanaryGate, Gate, Migration, TestJob
 from components.grammar import Allowed
 from components.keys import Keys
 from components.native import Native
+from components.outputs import AppOutputs
+from components.plan import Component
 from components.routers.settings import Router
 from components.schema import (
     App,
@@ -37,7 +41,7 @@ PAGE = Path(__file__).parent / "configuration.md"
 INTRODUCTION = """\
 # Configuration
 
-<!-- made by `python -m docs.reference` from components/schema.py and components/gates/settings.py -->
+<!-- made by `python -m docs.reference` from the types of components/: schema.py, gates, routers and outputs.py -->
 
 All of it stands in `Pulumi.<stack>.yaml`, under `cutover:`. Every rule on this page is checked before anything is
 touched, in `preview` too, and all that is wrong is told at once, each with the command that puts it right. A key that
@@ -246,6 +250,42 @@ afterwards, unless `force` names the new tag. What the new version no longer nee
 served before needs no migration, so a rollback never waits for one.
 """
 
+OUTPUTS = """\
+Each app is an output of the stack, by its name, with what its last move or rollout wrote and not what the configuration
+wishes for: after an `up` that failed they still tell the truth. How many pods are ready now, `cutover status` tells.
+
+```console
+$ pulumi stack output web
+{"activeColor":"green","imageTag":{"blue":"6.9.0","green":"6.9.1"},"otherShare":"0%","previewUrl":…,"url":…}
+```
+
+Components in a [program of your own](how-it-works.md#in-a-program-of-your-own) and in the [package](package.md) have
+them as attributes, in Python `web.active_color`, which are known once the last check has passed.
+"""
+TOLD = {
+    "activeColor": "The live color.",
+    "imageTag": "What each color runs.",
+    "otherShare": "The other color's share of the live traffic: `25%`, or without a router `1/4`, its pods among all.",
+    "url": "Where the app answers: the router's host, the node port, the load balancer, or the Service's name.",
+    "previewUrl": "Where the preview Service answers, inside the cluster.",
+    "tag": "What it runs; with a canary, what its other pods run.",
+    "image": "The image and tag that new pods get; with a canary, the canary's.",
+    "revision": "Names all that its pods are made of, as their label `cutover/template`; a rollback brings it back.",
+    "replicas": "How many pods it was given.",
+    "paused": "Whether its rollout stands still.",
+    "canaryTag": "What the canary runs; nothing without one.",
+    "partition": "The lowest ordinal that is as the canary; 0 without one.",
+}
+"""What each output means, by its name."""
+
+WORDS: dict[Any, str] = {
+    str: "text",
+    int: "a whole number",
+    bool: "true or false",
+    Optional[str]: "text, or nothing",  # noqa: UP045  # as the outputs have it
+    Mapping[str, str]: "a map of texts",
+}
+
 TITLES: dict[type[Keys], str] = {
     App: "An app of two colors",
     Colors: "An app's pods",
@@ -282,8 +322,28 @@ def page() -> str:
         *(_section(model) for model in (RollingApp, StatefulApp, DaemonApp)),
         "## An app's pods\n\n" + PODS + "\n" + _table(pods),
         *(_section(model) for model in _inner(Settings) if model not in {*COMPONENTS, Pod, Colors}),
+        "## Outputs\n\n" + OUTPUTS + "\n" + _told(),
     ]
     return "\n".join(parts)
+
+
+def outputs(component: Component) -> dict[str, Any]:
+    """Return the types of a component's outputs by name, as its class declares them."""
+    (*_, declared) = (base for base in getattr(single, component).__bases__ if base.__module__ == AppOutputs.__module__)
+    return {to_camel(name): get_args(hint)[0] for name, hint in get_type_hints(declared).items()}
+
+
+def _told() -> str:
+    """The table of all outputs, each with the components that have it."""
+    owners: dict[str, list[Component]] = {}
+    types: dict[str, Any] = {}
+    for component in Component:
+        for name, of in outputs(component).items():
+            owners.setdefault(name, []).append(component)
+            types[name] = of
+    rows = ["| output | of | is | says |", "|---|---|---|---|"]
+    rows += [f"| `{name}` | {', '.join(owners[name])} | {WORDS[of]} | {TOLD[name]} |" for name, of in types.items()]
+    return "\n".join(rows) + "\n"
 
 
 def _section(model: type[Keys]) -> str:
