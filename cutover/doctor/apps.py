@@ -83,7 +83,7 @@ def _colors(app: AppStatus, cluster: Cluster) -> Iterator[Finding]:
 def _rollout(app: WorkloadStatus, plan: WorkloadPlan, cluster: Cluster) -> Iterator[Finding]:
     """Tell of a rollout that does not go on, with what makes it."""
     reason = f". {app.reasons[0].strip()}" if app.reasons else ""
-    updated = f"{app.updated} of {app.wanted} pods are as {app.canary_tag or app.tag} wants them"
+    updated = f"{app.updated} of {app.wanted} pods are updated to {app.canary_tag or app.tag}"
     pods = kubectl(cluster, f"get pods --selector app={app.name}", cluster.namespace)
     match app.state:
         case RolloutState.STOPPED:

@@ -37,6 +37,10 @@ class Release:
     gap: bool = False
 
 
+ALWAYS = {"canary-route", "recreate", "rolling"}
+"""The others are in `make test-full`: what each of them shows has an end-to-end test of its own as well."""
+
+
 def typed(*wishes: str) -> tuple[Step, ...]:
     return tuple(Step(wish, hold=1) for wish in wishes)
 
@@ -76,7 +80,9 @@ def released(name: str, folder: Path, ports: Iterator[int]) -> Seen:
 
 
 @pytest.mark.usefixtures("envoy")
-@pytest.mark.parametrize("name", RELEASES)
+@pytest.mark.parametrize(
+    "name", [name if name in ALWAYS else pytest.param(name, marks=pytest.mark.full) for name in RELEASES]
+)
 def test_an_example_is_released(name: str, tmp_path: Path, ports: Iterator[int]) -> None:
     found, release = released(name, tmp_path, ports), RELEASES[name]
     lost = {group: answers.errors for group, answers in found.answers.items() if answers.lost}

@@ -1,4 +1,4 @@
-"""Killed anywhere: SIGKILL at every write of a first deploy, a staging, a promotion and a rollback, under traffic.
+"""Killed anywhere: SIGKILL at every write of a staging, a promotion and a rollback, under traffic.
 
 An `up` goes through a proxy, which kills it at the first write that has not killed one yet: when the write is done and
 only its answer is missing and, in `make test-full`, before it reaches the cluster too. A stage is over when an `up` got
@@ -111,13 +111,19 @@ def traffic(port: int) -> Traffic:
     return running(Load(f"http://127.0.0.1:{port}/version", rate=50, seconds=3600, count=1_000_000), "killed")
 
 
-def test_killed_again_and_again_at_every_write(killer: Killer, port: int) -> None:
-    """Each `up` goes on where the last one died, and the stage's last one completes it."""
+@pytest.mark.full
+def test_killed_again_and_again_at_every_write_of_a_first_deploy(killer: Killer) -> None:
     killer.moments = {Moment.UNHEARD}
     while killer.kill_up("first deploy"):
         pass
     killer.see_done()
     killer.see_all_points("first deploy")
+
+
+def test_killed_again_and_again_at_every_write(killer: Killer, port: int) -> None:
+    """Each `up` goes on where the last one died, and the stage's last one completes it."""
+    killer.moments = {Moment.UNHEARD}
+    killer.stack.up("--skip-preview")
     with traffic(port) as sent:
         for stage, (key, value) in STAGES.items():
             killer.stack.set(key, value)

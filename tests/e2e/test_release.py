@@ -6,6 +6,7 @@ import copy
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 import yaml
 from lightkube.models.core_v1 import ServicePort, ServiceSpec
 from lightkube.models.meta_v1 import ObjectMeta
@@ -15,8 +16,6 @@ from lightkube.resources.core_v1 import Service
 from bench.traffic import Load, running
 from tests.e2e.conftest import blue_green
 from tests.e2e.stacks import CONTEXT, KUBECONFIG, NEW, OLD, Stack, client, live
-
-MANY = 20
 
 
 def take_port(stack: Stack) -> int:
@@ -53,8 +52,9 @@ def test_a_move_that_fails_leaves_every_old_color_whole(stack: Callable[..., Sta
     assert [(switch.old, switch.new) for switch in answers.switches()] == [(OLD, NEW)]
 
 
-def test_twenty_apps_move_together_one_step_at_a_time(stack: Callable[..., Stack]) -> None:
-    apps = {f"app-{number:02}": blue_green(replicas=1, drainSeconds=1) for number in range(MANY)}
+@pytest.mark.parametrize("count", [6, pytest.param(20, marks=pytest.mark.full)])
+def test_many_apps_move_together_one_step_at_a_time(stack: Callable[..., Stack], count: int) -> None:
+    apps = {f"app-{number:02}": blue_green(replicas=1, drainSeconds=1) for number in range(count)}
     fleet = stack(apps, idleReplicas=0)
     fleet.up("--parallel", "1", deadline=400)
     fleet.set("activeColor", "green")

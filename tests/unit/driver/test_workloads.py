@@ -25,7 +25,8 @@ from tests.unit.driver.test_status import stand
 from tests.unit.driver.test_view import shown
 from tests.unit.workloads.apps import CLAIMS, stack
 
-SOON = f"{datetime.now(UTC):%FT%TZ}"
+# Recent however long after the collection of the tests it is looked at.
+SOON = f"{datetime.now(UTC) + timedelta(days=1):%FT%TZ}"
 CANARY: dict[str, Any] = {"canaryReplicas": 1, "canary": {"tag": "2.0"}}
 
 
@@ -128,7 +129,7 @@ def test_a_rollout_that_has_stopped_and_what_puts_it_right() -> None:
     ]
     finding = the(checked(check_standing, store))
     assert finding.text == (
-        "web: its rollout has stopped, 1 of 3 pods are as 2.0 wants them. Pod web-now-2: ImagePullBackOff (no such "
+        "web: its rollout has stopped, 1 of 3 pods are updated to 2.0. Pod web-now-2: ImagePullBackOff (no such "
         "image)."
     )
     assert (finding.state, finding.remedy) == ("problem", "pulumi config set --path apps.web.tag 1.0 && pulumi up")
