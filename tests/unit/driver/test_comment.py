@@ -337,7 +337,7 @@ def test_recorded_previews_need_no_project(run: Callable[..., Any], monkeypatch:
     monkeypatch.setattr("sys.stdin", Path(files["promotion"]).open())  # noqa: SIM115  # ends with the test
     code, out = run("--from", "-")
     assert code == 0
-    assert "api traffic moves from blue (6.9.0) to green (6.9.1)" in out
+    assert "api: traffic moves from blue (6.9.0) to green (6.9.1)" in out
     code, out = run("--from", files["refused"])
     assert (code, out) == (2, "")
     code, out = run("--from", files["promotion"], "--json")
