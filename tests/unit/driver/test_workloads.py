@@ -129,8 +129,7 @@ def test_a_rollout_that_has_stopped_and_what_puts_it_right() -> None:
     ]
     finding = the(checked(check_standing, store))
     assert finding.text == (
-        "web: its rollout has stopped, 1 of 3 pods are updated to 2.0. Pod web-now-2: ImagePullBackOff (no such "
-        "image)."
+        "web: its rollout has stopped, 1 of 3 pods are updated to 2.0. Pod web-now-2: ImagePullBackOff (no such image)."
     )
     assert (finding.state, finding.remedy) == ("problem", "pulumi config set --path apps.web.tag 1.0 && pulumi up")
 
