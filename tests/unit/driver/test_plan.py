@@ -185,7 +185,7 @@ def test_the_route_and_not_the_service_says_where_traffic_is() -> None:
     assert api.headline == "traffic moves from blue (6.9.0) to green (6.9.1)"
 
 
-@pytest.mark.parametrize("name", ["Deployment::web-blue", "Namespace::cutover", "Service::web"])
+@pytest.mark.parametrize("name", ["Deployment::web-blue", "Namespace::cutover-unit", "Service::web"])
 def test_a_replace_is_told_first(name: str) -> None:
     document = preview(position(), position(activeColor="green"))
     next(step for step in document["steps"] if step["urn"].endswith(name))["op"] = "replace"
