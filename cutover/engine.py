@@ -97,16 +97,16 @@ class Engine:
         is a process, and so both are asked at once.
         """
         if self._read_config and self.file.exists():
-            since, found = self._read_config
+            since, known = self._read_config
             if self.file.stat().st_ctime + CLOCK_SECONDS < since:
-                return found
+                return known
         now = time.time()
         with ThreadPoolExecutor(1) as thread:
             named = thread.submit(lambda: self.stack)
-            found = json.loads(self._read("config", "--json", "--show-secrets"))
+            found = decoded(json.loads(self._read("config", "--json", "--show-secrets")))
             named.result()
-        self._read_config = (now, {key: value.get("objectValue", value.get("value")) for key, value in found.items()})
-        return self._read_config[1]
+        self._read_config = (now, found)
+        return found
 
     def change(self, values: Mapping[str, Any], remove: Sequence[str] = (), secret: Collection[str] = ()) -> None:
         """Remove keys of the project by path, then write others (`imageTag.green`), all of them in one write.
@@ -299,6 +299,11 @@ def _interrupt_when(process: subprocess.Popen[str], stop: Callable[[], bool]) ->
             process.send_signal(signal.SIGINT)
             return
         time.sleep(POLL_SECONDS)
+
+
+def decoded(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values of a configuration as `--json` has it, of a stack or of an update; None where one is hidden."""
+    return {key: value.get("objectValue", value.get("value")) for key, value in config.items()}
 
 
 def _text(value: Any) -> str:

@@ -29,6 +29,7 @@ from components.planner import plan
 from components.position import position
 from components.schema import PositionKeys
 from cutover.crew import Crew, Trees
+from cutover.engine import decoded
 from cutover.errors import RefusedError
 from cutover.journal import Check, Event, Kind, Standing, percent
 from cutover.release import KEY, Release, State
@@ -194,7 +195,7 @@ def ended(updates: Iterable[Mapping[str, Any]], project: str) -> Iterator[Mappin
 
 def config_of(update: Mapping[str, Any]) -> dict[str, Any]:
     """Return the configuration that an update was run with, by full key, decoded; None where a secret hides it."""
-    return {key: value.get("objectValue", value.get("value")) for key, value in update.get("config", {}).items()}
+    return decoded(update.get("config", {}))
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ import copy
 import json
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 from urllib.parse import parse_qs, urlsplit
 
@@ -15,6 +16,9 @@ from components.kube import Cluster
 from components.plan import AppPlan, ColorPlan, StackPlan, WorkloadPlan
 from components.planner import plan
 from tests.unit.api import Api
+
+SOON = f"{datetime.now(UTC) + timedelta(days=1):%FT%TZ}"
+"""A time that is recent, however long after the collection of the tests it is looked at."""
 
 Answer = TypeVar("Answer")
 Item = dict[str, Any]

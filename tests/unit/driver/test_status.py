@@ -23,11 +23,9 @@ from cutover.status import AppStatus, ColorStatus, Lookout, Status
 from tests.unit.api import Api
 from tests.unit.configs import GATEWAY, app, canary, stack, web
 from tests.unit.driver.engine import FakeEngine
-from tests.unit.driver.store import Store, managed, stack_plan, unready, waiting
+from tests.unit.driver.store import SOON, Store, managed, stack_plan, unready, waiting
 
 NOW = datetime.now(UTC)
-# Recent however long after the collection of the tests it is looked at.
-SOON = (NOW + timedelta(days=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
 ISTIO = {"istio": {"hosts": ["web.example.com"]}}
 NGINX = {"nginx": {"hosts": ["web.example.com"]}}
 

@@ -19,14 +19,12 @@ from cutover.doctor.findings import Finding
 from cutover.status import Status
 from cutover.workloads import Part, RolloutState, WorkloadStatus
 from tests.unit.configs import app
-from tests.unit.driver.store import REVISION, Store, managed, stack_plan, unready, waiting
+from tests.unit.driver.store import REVISION, SOON, Store, managed, stack_plan, unready, waiting
 from tests.unit.driver.test_doctor import checked, everything, the
 from tests.unit.driver.test_status import stand
 from tests.unit.driver.test_view import shown
 from tests.unit.workloads.apps import CLAIMS, stack
 
-# Recent however long after the collection of the tests it is looked at.
-SOON = f"{datetime.now(UTC) + timedelta(days=1):%FT%TZ}"
 CANARY: dict[str, Any] = {"canaryReplicas": 1, "canary": {"tag": "2.0"}}
 
 
