@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -16,7 +17,7 @@ import pytest
 from lightkube import Client, KubeConfig
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 T = TypeVar("T")
 
@@ -106,16 +107,25 @@ class Machine:
             "interfaces": [link["ifname"] for link in json.loads(self.command("ip", "-json", "link"))],
             "routes": self.command("ip", "route", "show", "table", "all"),
             "rules": [line for line in rules.splitlines() if line.startswith(("-", ":KUBE", ":CNI"))],
-            "control groups": [str(group) for group in Path("/sys/fs/cgroup").rglob(f"{self.name}*")],
+            "control groups": [group for group, *_ in os.walk("/sys/fs/cgroup") if f"/{self.name}" in group],
             "network namespaces": sorted(path.name for path in Path("/run/netns").iterdir()),
             "kernel settings": {name: self.command("cat", f"/proc/sys/net/ipv4/{name}") for name in names}
             | {name: Path("/proc/sys", name).read_text() for name in ("vm/overcommit_memory", "kernel/panic")},
-            "links": [str(p) for p in Path("/var/log/containers").glob("*") if self.name in str(p.readlink())],
-            "network results": [str(p) for p in Path("/var/lib/cni").glob("*/*") if self.name in p.read_text()],
+            "links": self._named(Path("/var/log/containers").glob("*"), lambda path: str(path.readlink())),
+            "network results": self._named(Path("/var/lib/cni").glob("*/*"), Path.read_text),
             "shared memory": [str(path) for path in Path("/dev").glob("shm/envoy*")],
             "state": self.state.exists(),
             "kubeconfig": self.kubeconfig.exists(),
         }
+
+    def _named(self, paths: Iterable[Path], text: Callable[[Path], str]) -> list[str]:
+        """The paths whose text names this cluster; those of other clusters may go while one looks."""
+        found = []
+        for path in paths:
+            with suppress(FileNotFoundError):
+                if self.name in text(path):
+                    found.append(str(path))
+        return found
 
 
 @pytest.fixture(scope="module")

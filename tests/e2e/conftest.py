@@ -6,7 +6,7 @@ import itertools
 import os
 import re
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from rich.console import Console
 
 from bench.ways.faulty import load
 from cluster import Cluster
+from tests.e2e import evidence
 from tests.e2e.sites import Site
 from tests.e2e.stacks import IMAGE, Stack, client, remove_namespace
 
@@ -31,6 +32,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if here in item.path.parents:
             item.add_marker(pytest.mark.cluster)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if report.failed and isinstance(item, pytest.Function):
+        report.sections.append(("requests lost", "\n".join(evidence.losses(since=call.start))))
+        if isinstance(namespace := item.funcargs.get("namespace"), str):
+            report.sections.append((f"events in {namespace}", "\n".join(evidence.events(namespace))))
+    return report
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -80,11 +93,16 @@ def port(ports: Iterator[int]) -> int:
 
 
 @pytest.fixture
-def stack(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Callable[..., Stack]]:
-    """Make the test's stack: `stack({"web": blue_green(port)}, canaryReplicas=1)`; its namespace goes afterwards."""
+def namespace(request: pytest.FixtureRequest) -> str:
+    """The name of the test's own."""
     name = re.sub(r"[^a-z0-9]+", "-", request.node.name.lower().removeprefix("test_"))
     # the last run's namespace may still be ending
-    namespace = f"e2e-{name[:40].strip('-')}-{uuid.uuid4().hex[:6]}"
+    return f"e2e-{name[:40].strip('-')}-{uuid.uuid4().hex[:6]}"
+
+
+@pytest.fixture
+def stack(tmp_path: Path, namespace: str) -> Iterator[Callable[..., Stack]]:
+    """Make the test's stack: `stack({"web": blue_green(port)}, canaryReplicas=1)`; its namespace goes afterwards."""
 
     def make(apps: dict[str, Any], **position: Any) -> Stack:
         return Stack(tmp_path, namespace, apps, **position)
