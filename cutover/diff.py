@@ -38,10 +38,10 @@ def lines(preview: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _steps(preview: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """Those that change an object; components have none of their own."""
-    steps = preview.get("steps", ())
-    changed = (step for step in steps if step["op"] != Op.SAME)
-    return [step for step in changed if (step.get("newState") or step.get("oldState") or {}).get("custom", True)]
+    """Those that change an object, by its name, whatever order the engine took; components have none of their own."""
+    changed = (step for step in preview.get("steps", ()) if step["op"] != Op.SAME)
+    objects = (step for step in changed if (step.get("newState") or step.get("oldState") or {}).get("custom", True))
+    return sorted(objects, key=lambda step: step["urn"].split("::")[:1:-1])
 
 
 def _differences(step: Mapping[str, Any]) -> Iterator[str]:

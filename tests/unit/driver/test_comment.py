@@ -101,6 +101,14 @@ def test_one_comment_for_several_stacks() -> None:
     assert [token.tag for token in parsed(text) if token.type == "heading_open"] == ["h3"] * 3
 
 
+@pytest.mark.parametrize("name", ["promotion", "canary", "dangerous"])
+def test_the_order_in_which_the_engine_came_to_its_steps_changes_nothing(name: str) -> None:
+    document = recorded(name)
+    before = said(document)
+    document["steps"].reverse()
+    assert said(document) == before
+
+
 def test_what_is_no_preview_is_told_in_the_comment() -> None:
     for content in ("", "error: no stack selected", "[]", '{"steps": [{}]}'):
         file = io.StringIO(content)
