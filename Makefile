@@ -42,7 +42,7 @@ lint: $(VENV)/.made  ## style, types, import contracts
 	$(VENV)/bin/mypy .
 	$(VENV)/bin/lint-imports
 
-lint-manifests: $(VENV)/.made  ## every example's manifests, against the rules of policy/ and kube-score's
+lint-manifests: $(VENV)/.made  ## every example's manifests, against the rules of policy/, kube-score and kube-linter
 	$(RUN) -m policy.lint
 
 bench: $(VENV)/.made  ## releases beside kubectl and Argo Rollouts, pictures of every strategy (four hours)

@@ -1,11 +1,13 @@
-"""`make lint-manifests`: the manifests of every example keep to our rules and to kube-score's.
+"""`make lint-manifests`: the manifests of every example keep to our rules, to kube-score's and to kube-linter's.
 
 What is found is put right, or stands in accepted.yaml with the reason; an entry that nothing needs is a finding, too.
+kube-score is built where it is missing; kube-linter is asked where it is installed.
 """
 
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -30,6 +32,8 @@ ROOT: Final = HERE.parent
 KUBE_SCORE: Final = Build("kubescore", "github.com/zegl/kube-score", (), "about a minute on 2 cores", home=HERE)
 KUBERNETES: Final = "v1.34"
 """The version whose API kube-score holds the manifests against: the embedded cluster's."""
+
+KUBE_LINTER: Final = "kube-linter"
 
 PASSED: Final = 10
 """kube-score's best grade; less is a finding."""
@@ -119,6 +123,24 @@ def scored(title: str, manifests: Sequence[Manifest]) -> Iterator[Finding]:
                     yield Finding(f"kube-score/{each['check']['id']}", where, text)
 
 
+def linted(title: str, manifests: Sequence[Manifest]) -> Iterator[Finding]:
+    """Ask kube-linter for what it checks by default; it ends with 1 when it finds something."""
+    done = subprocess.run(
+        [KUBE_LINTER, "lint", "--format", "json", "-"],
+        input=yaml.safe_dump_all(manifests),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    if not done.stdout.startswith("{"):
+        raise ClusterError(f"kube-linter could not read the manifests of {title}: {done.stderr.strip()}")
+    for report in json.loads(done.stdout)["Reports"] or ():
+        found = report["Object"]["K8sObject"]
+        where = f"{title} {found['GroupVersionKind']['Kind']}/{found['Name']}"
+        yield Finding(f"{KUBE_LINTER}/{report['Check']}", where, report["Diagnostic"]["Message"])
+
+
 def judged(findings: Sequence[Finding], accepted: Sequence[Accepted]) -> list[str]:
     """Return what is to be put right: findings without a reason, and reasons without a finding."""
     wrong = [str(finding) for finding in findings if not any(each.covers(finding) for each in accepted)]
@@ -132,13 +154,17 @@ def judged(findings: Sequence[Finding], accepted: Sequence[Accepted]) -> list[st
 def main() -> None:
     console = Console(soft_wrap=True, highlight=False)
     accepted = [Accepted(**entry) for entry in yaml.safe_load((HERE / "accepted.yaml").read_text())]
+    asked = [broken_rules, scored]
+    if shutil.which(KUBE_LINTER):
+        asked.append(linted)
+    else:
+        console.print("kube-linter is not on the PATH and was not asked; see https://docs.kubelinter.io to install it")
+        accepted = [each for each in accepted if not each.check.startswith(f"{KUBE_LINTER}/")]
     try:
         KUBE_SCORE.ensure(console)
         rendered = {title: stack.manifests for title, stack in stacks().items()}
         findings = [
-            finding
-            for title, manifests in rendered.items()
-            for finding in (*broken_rules(title, manifests), *scored(title, manifests))
+            finding for title, manifests in rendered.items() for ask in asked for finding in ask(title, manifests)
         ]
     except ClusterError as error:
         sys.exit(str(error))
