@@ -24,7 +24,7 @@ def check_engine(engine: Engine) -> Found:
     for command in ("version", "--version"):  # the embedded engine has the flag alone
         done = engine.ask(command)
         if done.returncode == 0:
-            chosen = re.findall(r"^pulumiw: (.+)$", done.stderr, re.MULTILINE)
+            chosen = re.findall(r"^pulumiw: (?:using the embedded engine: )?(.+)$", done.stderr, re.MULTILINE)
             return [ok("engine", ", ".join([done.stdout.strip(), *chosen]))]
     return [problem("engine", f"it does not run: {(done.stderr or done.stdout).strip()}", "pulumi version")]
 

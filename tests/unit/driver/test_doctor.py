@@ -79,7 +79,7 @@ def test_the_embedded_engine_tells_its_version_by_a_flag(tmp_path: Path) -> None
     wrapper = "pulumiw: using the embedded engine: no Pulumi CLI was found\n"
     said = {"version": (2, "", "no such command"), "--version": (0, "3.9 (embedded engine)\n", wrapper)}
     found = the(check_engine(Patient(tmp_path, web(), **said)))
-    assert found.text == "3.9 (embedded engine), using the embedded engine: no Pulumi CLI was found"
+    assert found.text == "3.9 (embedded engine), no Pulumi CLI was found"
 
 
 def test_an_engine_that_does_not_run(tmp_path: Path) -> None:
