@@ -66,7 +66,7 @@ def canary_site(stack: Callable[..., Stack], envoy: None) -> Callable[..., Site]
 
     def make(*, position: dict[str, Any] | None = None, **keys: Any) -> Site:
         site = Site(stack, canary(replicas=3, **keys), **(position or {}))
-        site.stack.up("--skip-preview")
+        site.stack.up()
         return site
 
     return make

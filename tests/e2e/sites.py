@@ -36,4 +36,4 @@ class Site:
     def up(self, **position: Any) -> None:
         for key, value in position.items():
             self.stack.set(key, value)
-        self.stack.up("--skip-preview")
+        self.stack.up()

@@ -90,15 +90,15 @@ class Stack:
         self.run("config", "set", *path, key, str(value))
 
     def up(self, *flags: str, deadline: float = 180) -> Run:
-        """Run an `up`, and see every NodePort open: the node's proxy writes its rules at most once a second."""
-        run = self.run("up", "--yes", *flags, deadline=deadline)
+        """Run an `up` without its preview, and see every NodePort open: the proxy writes its rules once a second."""
+        run = self.run("up", "--yes", "--skip-preview", *flags, deadline=deadline)
         for port in self._ports:
             await_port(port)
         return run
 
     def fail_up(self, *flags: str, deadline: float = 180) -> Run:
-        """Run an `up` that must fail, and return what it said."""
-        run = self.attempt("up", "--yes", *flags, deadline=deadline)
+        """Run an `up` without a preview that must fail, and return what it said."""
+        run = self.attempt("up", "--yes", "--skip-preview", *flags, deadline=deadline)
         if run.code == 0:
             raise CommandError(run, "a failure")
         return run

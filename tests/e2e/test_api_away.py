@@ -81,7 +81,7 @@ def proxy(tmp_path: Path, cluster: Cluster) -> Iterator[Proxy]:
 def web(stack: Callable[..., Stack], port: int, proxy: Proxy) -> Stack:
     made = stack({"web": blue_green(port, replicas=2, drainSeconds=DRAIN_SECONDS)})
     made.set("kubernetes:kubeconfig", str(proxy.kubeconfig))
-    made.up("--skip-preview")
+    made.up()
     return made
 
 
@@ -112,7 +112,7 @@ def test_a_promotion_waits_for_the_api_server(web: Stack, load: Load, proxy: Pro
     web.set("activeColor", "green")
     with running(load, "api-away") as traffic:
         with proxy.striking(away.strike):
-            web.up("--skip-preview")
+            web.up()
         away.see_over()
         web.run("preview", "--expect-no-changes")
         answers = traffic.stop()

@@ -42,14 +42,14 @@ def test_a_rollback_at_peak_never_has_fewer_pods_than_the_peak_needs(stack: Call
     web = stack({"web": scaled(blue_green(port))})
     web.up()
     web.set("activeColor", "green")
-    web.up("--skip-preview")
+    web.up()
     scale(web, "web-green", 6)
     with (
         running(Load(f"http://127.0.0.1:{port}/version", rate=50, seconds=300), "peak") as traffic,
         watch.endpoints(kubeconfig(), web.namespace, "web") as endpoints,
     ):
         web.set("activeColor", "blue")
-        web.up("--skip-preview")
+        web.up()
         answers, counts = traffic.stop(), endpoints.stop()
     assert answers.errors == {}
     assert [(switch.old, switch.new) for switch in answers.switches()] == [(NEW, OLD)]
@@ -65,7 +65,7 @@ def test_a_color_goes_live_from_nothing(stack: Callable[..., Stack], port: int) 
     scale(web, "web-blue", 5)
     with watch.endpoints(kubeconfig(), web.namespace, "web") as endpoints:
         web.set("activeColor", "green")
-        web.up("--skip-preview")
+        web.up()
         counts = endpoints.stop()
     assert min(state.colors["green"] for state in counts.states if state.colors["green"]) >= 5
     assert size(web, "web-blue") == 0
@@ -76,13 +76,13 @@ def test_between_a_fixed_size_and_an_autoscaler_no_ready_pod_is_lost(stack: Call
     web.up()
     with watch.pods(kubeconfig(), web.namespace, "web") as pods:
         web.write(namespace=web.namespace, apps={"web": scaled(blue_green(port))})
-        web.up("--skip-preview")
+        web.up()
         assert size(web, "web-blue") == 3
         scale(web, "web-blue", 5)
-        web.up("--skip-preview")
+        web.up()
         assert size(web, "web-blue") == 5
         web.write(namespace=web.namespace, apps={"web": blue_green(port)})
-        web.up("--skip-preview")
+        web.up()
         counts = pods.stop()
     assert size(web, "web-blue") == 3
     assert counts.least("blue") >= 3
@@ -92,7 +92,7 @@ def test_between_a_fixed_size_and_an_autoscaler_no_ready_pod_is_lost(stack: Call
 @pytest.mark.usefixtures("envoy")
 def test_a_canary_is_sized_for_its_share_before_it_gets_it(stack: Callable[..., Stack]) -> None:
     site = Site(stack, scaled(canary()), canaryReplicas=1)
-    site.stack.up("--skip-preview")
+    site.stack.up()
     scale(site.stack, "web-blue", 6)
     with (
         running(site.load(rate=50, seconds=300), "sized") as traffic,
@@ -117,7 +117,7 @@ def test_without_a_router_a_canary_has_its_share_again_at_the_next_up(stack: Cal
     api = stack({"api": scaled(canary(port))}, canaryReplicas=1)
     api.up()
     scale(api, "api-blue", 6)
-    api.up("--skip-preview")
+    api.up()
     assert (size(api, "api-blue"), size(api, "api-green")) == (6, 3)
     assert api.outputs()["api"]["otherShare"] == "1/3"
     with running(Load(f"http://127.0.0.1:{port}/version", rate=500, count=3000), "scaled-canary") as traffic:

@@ -24,7 +24,7 @@ def test_the_share_is_the_ratio_of_ready_pods(stack: Callable[..., Stack], port:
     for replicas, of in ((3, 10), (1, 10), (2, 5)):
         api.set("canaryReplicas", replicas)
         api.set("apps.api.replicas", of)
-        api.up("--skip-preview")
+        api.up()
         load = Load(f"http://127.0.0.1:{port}/version", rate=500, count=REQUESTS, seconds=60)
         with running(load, f"canary-{replicas}-of-{of}") as traffic:
             answers = traffic.wait()
@@ -78,7 +78,7 @@ def test_a_canary_is_promoted_at_full_size_while_pods_are_evicted(stack: Callabl
     ):
         evict_one(api.namespace, "blue")
         api.set("canaryReplicas", 1)
-        api.up("--skip-preview")
+        api.up()
         evict_one(api.namespace, "blue")
         evict_one(api.namespace, "green")
         api.set("activeColor", "green")
@@ -102,9 +102,9 @@ def test_a_promotion_never_has_fewer_ready_pods_than_the_app_needs(stack: Callab
     with watch.pods(kubeconfig(), api.namespace, "api") as pods:
         api.set("activeColor", "green")
         api.set("canaryReplicas", 0)
-        api.up("--skip-preview")
+        api.up()
         api.set("activeColor", "blue")
-        api.up("--skip-preview")
+        api.up()
         counts = pods.stop()
     assert counts.least() >= 10
     assert counts.most() >= 20
@@ -115,7 +115,7 @@ def test_dropping_a_canary_takes_it_off_the_live_service(stack: Callable[..., St
     api.up()
     with running(Load(f"http://127.0.0.1:{port}/version", rate=50, seconds=300), "drop-canary") as traffic:
         api.set("canaryReplicas", 0)
-        api.up("--skip-preview")
+        api.up()
         gone = time.monotonic()
         time.sleep(3)
         answers = traffic.stop()

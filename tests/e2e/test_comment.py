@@ -11,7 +11,7 @@ from tests.e2e.stacks import NEXT, Stack
 
 def test_a_live_preview_and_its_record_are_told_alike(stack: Callable[..., Stack], tmp_path: Path) -> None:
     shop = stack({"web": blue_green(replicas=2), "api": canary(replicas=2)})
-    shop.up("--skip-preview")
+    shop.up()
     shop.set("activeColor", "green")
     live = shop.drive("plan", "--markdown", shop.namespace).output
     assert f"### <code>cutover/{shop.namespace}</code>\n" in live

@@ -33,14 +33,14 @@ def running(stack: Stack) -> dict[str, str]:
 def test_a_surge_leaves_no_node_without_a_pod(stack: Callable[..., Stack]) -> None:
     app = daemon(maxSurge=1, maxUnavailable=0)
     agent = stack({"agent": app})
-    agent.up("--skip-preview")
+    agent.up()
     with census(agent, "agent") as pods:
         configure(agent, app | {"tag": NEW})
-        agent.up("--skip-preview")
+        agent.up()
         configure(agent, app | {"tag": "0.0.0"})
-        failed = agent.fail_up("--skip-preview")
+        failed = agent.fail_up()
         configure(agent, app | {"tag": NEW})
-        agent.up("--skip-preview")
+        agent.up()
         seen = pods.stop()
     assert "ImagePull" in failed.output
     assert f"Ready now: 1 of {NEW}" in failed.output
@@ -53,10 +53,10 @@ def test_a_surge_leaves_no_node_without_a_pod(stack: Callable[..., Stack]) -> No
 def test_pods_wait_for_their_deletion_and_keep_their_configuration(stack: Callable[..., Stack]) -> None:
     app = daemon(updateStrategy="OnDelete", config={"data": {"GREETING": "hello"}})
     agent = stack({"agent": app})
-    agent.up("--skip-preview")
+    agent.up()
     (name,) = running(agent)
     configure(agent, app | {"tag": NEXT, "config": {"data": {"GREETING": "hi"}}})
-    told = agent.up("--skip-preview")
+    told = agent.up()
     assert "somebody deletes" in told.output
     assert running(agent) == {name: OLD}
     client(agent.namespace).delete(Pod, name)
@@ -64,5 +64,5 @@ def test_pods_wait_for_their_deletion_and_keep_their_configuration(stack: Callab
     while list(running(agent).values()) != [NEXT]:
         assert time.monotonic() < give_up, "no pod took its place"
         time.sleep(0.2)
-    agent.up("--skip-preview")
+    agent.up()
     assert list(running(agent).values()) == [NEXT]

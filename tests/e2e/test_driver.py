@@ -47,7 +47,7 @@ def await_event(stack: Stack, kind: str) -> None:
 
 def test_stage_promote_and_undo(stack: Callable[..., Stack], port: int) -> None:
     web = stack({"web": blue_green(port)}, imageTag={"blue": OLD, "green": OLD})
-    web.up("--skip-preview")
+    web.up()
     refused = web.drive("promote", ends=2)
     assert "there is nothing to release" in refused.output
     with traffic(port) as sent:
@@ -65,14 +65,14 @@ def test_stage_promote_and_undo(stack: Callable[..., Stack], port: int) -> None:
 @pytest.mark.alone  # it compares times
 def test_status_answers_before_a_preview_would(stack: Callable[..., Stack]) -> None:
     web = stack({"web": blue_green(replicas=1)})
-    web.up("--skip-preview")
+    web.up()
     previews = [web.run("preview").seconds for _ in range(3)]
     assert min(web.drive("status").seconds for _ in range(3)) < 0.8 * min(previews)
 
 
 def test_a_canary_goes_through_its_steps(stack: Callable[..., Stack], port: int) -> None:
     api = stack({"api": canary(port, replicas=10)})
-    api.up("--skip-preview")
+    api.up()
     with traffic(port) as sent:
         api.drive("canary", STEPS, "--pause", "2")
         answers = sent.stop()
@@ -84,7 +84,7 @@ def test_a_canary_goes_through_its_steps(stack: Callable[..., Stack], port: int)
 
 def test_a_canary_is_aborted_in_the_middle(stack: Callable[..., Stack], port: int) -> None:
     api = stack({"api": canary(port)})
-    api.up("--skip-preview")
+    api.up()
     with traffic(port) as sent:
         api.drive("canary", "1,2", "--pause", "resume", ends=5)
         told = api.drive("promote", ends=2)
@@ -104,7 +104,7 @@ def test_the_driver_at_work_is_reached_from_elsewhere(
     stack: Callable[..., Stack], port: int, verb: str, ends: int
 ) -> None:
     api = stack({"api": canary(port, replicas=2)})
-    api.up("--skip-preview")
+    api.up()
     with traffic(port) as sent:
         driver = api.start("canary", "1", "--pause", "300", program=CUTOVER)
         await_event(api, "moved")
@@ -121,7 +121,7 @@ def test_the_driver_at_work_is_reached_from_elsewhere(
 
 def test_ctrl_c_leaves_a_safe_state_and_says_which(stack: Callable[..., Stack], port: int) -> None:
     api = stack({"api": canary(port, replicas=2)})
-    api.up("--skip-preview")
+    api.up()
     with traffic(port) as sent:
         driver = api.start("canary", "1", program=CUTOVER)
         await_event(api, "moving")
@@ -150,7 +150,7 @@ def test_a_canary_whose_third_step_fails_its_metric_goes_back(
         canary(replicas=1, gate=gate, colors={"green": {"image": faulty, "args": []}}),
         imageTag={"blue": OLD, "green": "1.0.0"},
     )
-    site.stack.up("--skip-preview")
+    site.stack.up()
     namespace = site.stack.namespace
     start_prometheus(client(namespace), namespace, cluster.image("prometheus"), "web")
     with running(site.load(rate=200, seconds=600), "metric") as sent:
@@ -167,7 +167,7 @@ def test_a_canary_whose_third_step_fails_its_metric_goes_back(
 @pytest.mark.parametrize("step", [1, 2, 3])
 def test_a_driver_that_is_killed_is_resumed(stack: Callable[..., Stack], port: int, step: int) -> None:
     api = stack({"api": canary(port, replicas=2)})
-    api.up("--skip-preview")
+    api.up()
     with traffic(port) as sent:
         driver = api.start("canary", "1,2", program=CUTOVER)
         until(lambda: keys(api).get("release", {}).get("at") == step - 1, f"step {step} begins", seconds=120)

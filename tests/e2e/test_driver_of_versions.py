@@ -52,7 +52,7 @@ def held(stack: Stack, tag: str, *changes: str) -> None:
 def test_a_version_is_rolled_held_taken_back_and_undone(stack: Callable[..., Stack], port: int) -> None:
     app = rolling(port, config={"data": {"GREETING": "hello"}})
     web = stack({"web": app})
-    web.up("--skip-preview")
+    web.up()
     first = template(web)
     with (
         running(Load(f"http://127.0.0.1:{port}/version", rate=50, seconds=600), "rolled") as traffic,
@@ -83,7 +83,7 @@ def test_a_version_is_rolled_held_taken_back_and_undone(stack: Callable[..., Sta
 def test_a_bad_version_is_taken_back_and_a_held_one_goes_on(stack: Callable[..., Stack]) -> None:
     app = rolling(config={"data": {"GREETING": "hello"}}, minReadySeconds=2)
     web = stack({"web": app})
-    web.up("--skip-preview")
+    web.up()
     with census(web, "web") as pods:
         told = web.drive("roll", "0.0.404", "--app", "web", "--set", "config.data.GREETING=good day", ends=3).output
         assert "Rolled back to what ran before" in told
@@ -100,7 +100,7 @@ def test_a_bad_version_is_taken_back_and_a_held_one_goes_on(stack: Callable[...,
 @pytest.mark.full
 def test_a_stateful_canary_goes_by_ordinal(stack: Callable[..., Stack]) -> None:
     db = stack({"db": stateful()})
-    db.up("--skip-preview")
+    db.up()
     db.drive("stage", NEW, "--app", "db")
     db.drive("canary", "1", "--app", "db", "--pause", "resume", ends=5)
     assert tags(db) == [OLD, OLD, NEW]

@@ -46,7 +46,7 @@ def test_a_bad_version_is_not_promoted(stack: Callable[..., Stack], port: int) -
     web.set("imageTag.green", "0.0.404")
     web.set("activeColor", "green")
     for _ in range(2):
-        assert "Traffic is where it was" in web.fail_up("--skip-preview").output
+        assert "Traffic is where it was" in web.fail_up().output
         assert live(web, "web") == "blue"
         assert web.outputs()["web"]["activeColor"] == "blue"
     web.set("activeColor", "blue")
@@ -136,7 +136,7 @@ def test_the_live_color_is_not_changed_in_place(stack: Callable[..., Stack], por
     client(web.namespace).patch(Service, "web", {"spec": {"selector": {"color": "green"}}})
     web.set("imageTag.green", OLD)
     web.set("activeColor", "green")
-    assert "web-green is live, and its pod template would change in place" in web.fail_up("--skip-preview").output
+    assert "web-green is live, and its pod template would change in place" in web.fail_up().output
 
 
 def test_a_promotion_with_canary_keys_left_over_is_refused(stack: Callable[..., Stack], port: int) -> None:
@@ -162,12 +162,12 @@ def test_a_move_that_is_not_seen_leaves_the_old_color_whole(stack: Callable[...,
     web.set("activeColor", "green")
     with running(Load(f"http://127.0.0.1:{port}/version", rate=50, seconds=600), "not-seen") as traffic:
         for _ in range(2):
-            failure = web.fail_up("--skip-preview").output
+            failure = web.fail_up().output
             assert "traffic was not seen on green alone within 30 s" in failure
             assert "3 of green, 3 of blue" in failure
             assert here.get(Deployment, "web-blue").spec.replicas == 3
         here.delete(EndpointSlice, "stranger")
-        web.up("--skip-preview")
+        web.up()
         answers = traffic.stop()
     assert not answers.errors
     assert answers.records[-1].version == NEW

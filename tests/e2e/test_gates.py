@@ -20,7 +20,7 @@ def refuse(stack: Stack, *told: str) -> None:
     """Try to promote green; it must fail, twice, and leave all traffic on blue."""
     stack.set("activeColor", "green")
     for _ in range(2):
-        output = stack.fail_up("--skip-preview").output
+        output = stack.fail_up().output
         for words in told:
             assert words in output, output
         assert "Traceback" not in output
@@ -33,7 +33,7 @@ def test_a_smoke_test_asks_the_staged_version(stack: Callable[..., Stack], via: 
     web = stack({"web": blue_green(gate={"smoke": {"version": smoke}})})
     web.up()
     web.set("activeColor", "green")
-    assert f"smoke version: GET /version via {via}: 6 of 6 requests answered 200" in web.up("--skip-preview").output
+    assert f"smoke version: GET /version via {via}: 6 of 6 requests answered 200" in web.up().output
     assert web.outputs()["web"]["activeColor"] == "green"
 
 
@@ -49,7 +49,7 @@ def test_a_smoke_test_that_fails_keeps_traffic_where_it_is(stack: Callable[..., 
     assert not answers.errors
     assert set(answers.versions) == {OLD}
     web.set("apps.web.force", NEW)
-    assert "goes on without its gate, as `force` says" in web.up("--skip-preview").output
+    assert "goes on without its gate, as `force` says" in web.up().output
     assert web.outputs()["web"]["activeColor"] == "green"
 
 
@@ -58,11 +58,11 @@ def test_a_smoke_test_can_be_sent_from_inside_the_cluster(stack: Callable[..., S
     web = stack({"web": blue_green(gate={"smoke": {"version": smoke}})})
     web.up()
     web.set("activeColor", "green")
-    assert "smoke version: GET /version via job: 5 of 5 requests answered 200" in web.up("--skip-preview").output
+    assert "smoke version: GET /version via job: 5 of 5 requests answered 200" in web.up().output
     web.set("apps.web.gate.smoke.version.body", "no such version")
     web.set("imageTag.blue", NEXT)
     web.set("activeColor", "blue")
-    assert "the body has no match of 'no such version'" in web.fail_up("--skip-preview").output
+    assert "the body has no match of 'no such version'" in web.fail_up().output
 
 
 def tenth(image: str) -> dict[str, Any]:
@@ -97,7 +97,7 @@ def test_one_error_in_ten_requests_is_out_of_a_metrics_bounds(
     refuse(web, "metric errors: 0.", "at most 0.02; 1 of 1 measurements out of bounds, 0 may be", "; query: (sum(")
     web.set("apps.web.colors.green.image", IMAGE)
     web.set("imageTag.green", NEW)
-    assert "passed: metric errors: 0, 0, 0 (at most 0.02" in web.up("--skip-preview").output
+    assert "passed: metric errors: 0, 0, 0 (at most 0.02" in web.up().output
     assert web.outputs()["web"]["activeColor"] == "green"
 
 
@@ -121,16 +121,16 @@ def test_a_canary_with_many_times_the_errors_of_the_live_version_grows_no_furthe
     bad = Load(f"{url}/status/500", rate=2, clients=1, seconds=300)
     with running(Load(f"{url}/version", seconds=300), "compared"), running(bad, "compared-bad"):
         web.set("canaryReplicas", 2)
-        told = web.fail_up("--skip-preview").output
+        told = web.fail_up().output
         assert re.search(r"metric errors: 0\.\d+ on green against 0\.?\d* on blue, ratio ", told), told
         assert "(at most 0.3 and at most 3 times stable or within 0.03 of it; 1 of 1 measurements out of" in told
         assert size(web, "web-green") == 1
         web.set("apps.web.colors.green.image", IMAGE)
         web.set("imageTag.green", NEW)
         web.set("canaryReplicas", 1)
-        web.up("--skip-preview")
+        web.up()
         web.set("canaryReplicas", 2)
-        assert "passed: metric errors: 0" in web.up("--skip-preview").output
+        assert "passed: metric errors: 0" in web.up().output
         assert size(web, "web-green") == 2
 
 
@@ -143,7 +143,7 @@ def test_a_job_tests_the_staged_version(stack: Callable[..., Stack]) -> None:
     refuse(web, "the gate of green (6.9.1) came to no conclusion", "could not run", "image")
     web.set("apps.web.gate.job.image", f"{IMAGE}:{OLD}")
     web.set("apps.web.gate.job.command[1]", "--version")
-    assert f"passed: job {IMAGE}:{OLD}: status 0" in web.up("--skip-preview").output
+    assert f"passed: job {IMAGE}:{OLD}: status 0" in web.up().output
     assert not list(client(web.namespace).list(Job))
 
 
@@ -154,12 +154,12 @@ def test_what_cannot_be_asked_blames_nobody(stack: Callable[..., Stack]) -> None
     web.up()
     refuse(web, "came to no conclusion", "metric errors: Prometheus gave no answer")
     web.set("apps.web.gate.metrics.errors.dryRun", "true")
-    web.up("--skip-preview")
+    web.up()
     web.set("apps.web.gate.metrics.errors.dryRun", "false")
     web.set("activeColor", "blue")
-    web.up("--skip-preview")
+    web.up()
     web.set("activeColor", "green")
-    web.up("--skip-preview")
+    web.up()
 
 
 def test_a_canary_grows_no_further_than_its_gate_lets_it(stack: Callable[..., Stack]) -> None:
@@ -167,17 +167,17 @@ def test_a_canary_grows_no_further_than_its_gate_lets_it(stack: Callable[..., St
     api = stack({"web": canary(replicas=3, gate={"smoke": {"version": smoke}})}, canaryReplicas=1)
     api.up()
     api.set("imageTag.green", NEXT)
-    api.up("--skip-preview")
+    api.up()
     assert size(api, "web-green") == 1
     api.set("canaryReplicas", 2)
     for _ in range(2):
-        assert "web: green (6.9.2) did not pass its gate" in api.fail_up("--skip-preview").output
+        assert "web: green (6.9.2) did not pass its gate" in api.fail_up().output
     assert size(api, "web-green") == 1
     api.set("imageTag.green", NEW)
     api.set("canaryReplicas", 1)
-    api.up("--skip-preview")
+    api.up()
     api.set("canaryReplicas", 2)
-    api.up("--skip-preview")
+    api.up()
     assert size(api, "web-green") == 2
 
 
@@ -187,12 +187,12 @@ def test_a_canary_at_full_size_passes_its_gate_before_the_old_color_shrinks(stac
     api.up()
     api.set("activeColor", "green")
     for _ in range(2):
-        failure = api.fail_up("--skip-preview").output
+        failure = api.fail_up().output
         assert "web: green (6.9.1) did not pass its gate" in failure
         assert "Both colors are at full size and take about half of the traffic each" in failure
         assert (size(api, "web-blue"), size(api, "web-green")) == (2, 2)
     api.set("activeColor", "blue")
-    api.up("--skip-preview")
+    api.up()
     assert (size(api, "web-blue"), size(api, "web-green")) == (2, 0)
 
 

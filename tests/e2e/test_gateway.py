@@ -114,7 +114,7 @@ def test_a_user_stays_on_one_side(canary_site: Callable[..., Site]) -> None:
 
 def test_an_old_color_that_goes_to_zero_loses_nothing(stack: Callable[..., Stack]) -> None:
     site = Site(stack, blue_green(), idleReplicas=0)
-    site.stack.up("--skip-preview")
+    site.stack.up()
     with running(site.load(rate=400, seconds=300), "to-zero") as traffic:
         site.up(activeColor="green")
         assert size(site.stack, "web-blue") == 0
@@ -169,12 +169,12 @@ def test_a_canary_worse_than_its_baseline_gets_no_share(
         imageTag={"blue": OLD, "green": "1.0.0"},
         canaryReplicas=1,
     )
-    site.stack.up("--skip-preview")
+    site.stack.up()
     namespace = site.stack.namespace
     sides = ("blue", "green", "baseline")
     start_prometheus(client(namespace), namespace, cluster.image("prometheus"), "web", sides=sides)
     site.stack.set("canaryWeight", 10)
-    told = site.stack.fail_up("--skip-preview").output
+    told = site.stack.fail_up().output
     assert re.search(r"metric errors: 0\.\d+ on green against 0 on baseline, ratio inf", told), told
     assert site.stack.outputs()["web"]["otherShare"] == "0%"
     assert site.answers(200).versions == {OLD: 200}
@@ -192,7 +192,7 @@ def test_a_route_that_no_gateway_takes_is_told(canary_site: Callable[..., Site])
     site.stack.set("apps.web.router.gateway.parents[0].name", "nowhere")
     site.stack.set("activeColor", "green")
     for _ in range(2):
-        failure = site.stack.fail_up("--skip-preview").output
+        failure = site.stack.fail_up().output
         assert "HTTPRoute web was written" in failure
         assert "Gateway nowhere has not looked at it yet" in failure
         assert size(site.stack, "web-blue") == 3

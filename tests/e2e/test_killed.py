@@ -123,7 +123,7 @@ def test_killed_again_and_again_at_every_write_of_a_first_deploy(killer: Killer)
 def test_killed_again_and_again_at_every_write(killer: Killer, port: int) -> None:
     """Each `up` goes on where the last one died, and the stage's last one completes it."""
     killer.moments = {Moment.UNHEARD}
-    killer.stack.up("--skip-preview")
+    killer.stack.up()
     with traffic(port) as sent:
         for stage, (key, value) in STAGES.items():
             killer.stack.set(key, value)
@@ -144,7 +144,7 @@ def test_killed_at_every_write_alone(killer: Killer, port: int) -> None:
     killed = True
     while killed:
         killed = killer.kill_up("first deploy")
-        killer.stack.up("--skip-preview")
+        killer.stack.up()
         killer.see_done()
         if killed:
             killer.stack.run("destroy", "--yes", "--skip-preview", deadline=180)
@@ -167,7 +167,7 @@ def kill_each(killer: Killer, there: str, back: str, key: str, values: tuple[str
         for stage, value in zip((there, back), values, strict=True):
             killer.stack.set(key, value)
             killed |= killer.kill_up(stage)
-            killer.stack.up("--skip-preview")
+            killer.stack.up()
             killer.see_done()
             times += 1
     return times
@@ -195,7 +195,7 @@ def test_what_is_there_and_not_ours_is_refused(stack: Callable[..., Stack]) -> N
 
 def test_a_component_does_not_change_under_its_objects(stack: Callable[..., Stack]) -> None:
     web = stack({"web": blue_green(replicas=1)})
-    web.up("--skip-preview")
+    web.up()
     before = uids(web)
     web.set("apps.web.component", "CanaryApp")
     for command in (["preview"], ["up", "--yes", "--skip-preview"]):
@@ -203,14 +203,14 @@ def test_a_component_does_not_change_under_its_objects(stack: Callable[..., Stac
         assert refused.code != 0
         assert "its old component back if that is what changed" in refused.output
     web.set("apps.web.component", "BlueGreenApp")
-    web.up("--skip-preview")
+    web.up()
     assert uids(web) == before
     web.run("preview", "--expect-no-changes")
 
 
 def test_a_lost_state_is_found_again_and_changes_nothing_live(stack: Callable[..., Stack]) -> None:
     web = stack({"web": blue_green(replicas=1)})
-    web.up("--skip-preview")
+    web.up()
     before = uids(web)
     web.lose_state()
     web.set("imageTag.blue", NEXT)
@@ -220,7 +220,7 @@ def test_a_lost_state_is_found_again_and_changes_nothing_live(stack: Callable[..
         assert "web-blue is live, and its pod template would change in place" in refused.output
     assert f"{IMAGE}:{OLD}" in json.dumps(client(web.namespace).get(Deployment, "web-blue").to_dict())
     web.set("imageTag.blue", OLD)
-    web.up("--skip-preview")
+    web.up()
     assert uids(web) == before
     web.run("preview", "--expect-no-changes")
 

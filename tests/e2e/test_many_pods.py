@@ -27,7 +27,7 @@ def test_promotions_of_many_pods_lose_no_request(stack: Callable[..., Stack], po
     ):
         for number in range(4):
             web.set("activeColor", ("green", "blue")[number % 2])
-            web.up("--skip-preview", deadline=300)
+            web.up(deadline=300)
         answers, counts = traffic.stop(), endpoints.stop()
     assert not answers.errors
     assert [(switch.old, switch.new) for switch in answers.switches()] == [(OLD, NEW), (NEW, OLD)] * 2

@@ -33,13 +33,13 @@ def test_a_version_starts_only_after_its_migration(stack: Callable[..., Stack]) 
     web.set("imageTag.green", NEXT)
     web.set("apps.web.migration.command[1]", "--no-such-flag")
     for _ in range(2):
-        failure = web.fail_up("--skip-preview").output
+        failure = web.fail_up().output
         assert "did not end well" in failure
         assert "get version number" in failure
         assert "kubectl delete job web-migrate-" in failure
         assert image(web) == staged
     web.set("apps.web.migration.command[1]", "--version")
-    web.up("--skip-preview")
+    web.up()
     assert str(image(web)).endswith(NEXT)
     web.run("destroy", "--yes", deadline=180)
 
@@ -52,6 +52,6 @@ def test_the_live_version_must_live_with_the_migration(stack: Callable[..., Stac
     web.set("imageTag.green", NEXT)
     web.set("apps.web.migration.command[0]", "./podinfo")
     web.set("apps.web.migration.command[1]", "--version")
-    failure = web.fail_up("--skip-preview").output
+    failure = web.fail_up().output
     assert "blue, which is live, fails its smoke test after migration web-migrate-" in failure
     assert str(image(web)).endswith(OLD)

@@ -67,18 +67,18 @@ def web(stack: Callable[..., Stack], port: int) -> Stack:
 
 
 def test_a_promotion_and_a_color_that_cannot_be_ready(web: Stack, port: int) -> None:
-    web.up("--skip-preview")
+    web.up()
     assert web.outputs()["web"]["activeColor"] == "blue"
     web.run("preview", "--expect-no-changes")
     with running(Load(f"http://127.0.0.1:{port}/version", rate=50, seconds=300), "package") as traffic:
         web.set("activeColor", "green")
-        web.up("--skip-preview")
+        web.up()
         answers = traffic.stop()
     assert not answers.errors
     assert [(switch.old, switch.new) for switch in answers.switches()] == [(OLD, NEW)]
     assert web.outputs()["web"]["activeColor"] == live(web, "web") == "green"
     web.set("imageTag.blue", "0.0.404")
-    told = web.fail_up("--skip-preview").output
+    told = web.fail_up().output
     assert "ImagePull" in told or "ErrImage" in told  # the last check of all: of a color without traffic
     assert live(web, "web") == "green"
     web.run("destroy", "--yes", deadline=180)

@@ -113,7 +113,7 @@ def test_an_app_of_two_colors(bound: Callable[..., tuple[Stack, Proxy]]) -> None
         migration={"command": ["./podinfo", "--help"]},
     )
     web, proxy = bound({"web": app}, imageTag={"blue": OLD, "green": OLD})
-    web.up("--skip-preview")
+    web.up()
     web.drive("doctor")
     web.drive("stage", NEW)
     web.drive("plan")
@@ -121,7 +121,7 @@ def test_an_app_of_two_colors(bound: Callable[..., tuple[Stack, Proxy]]) -> None
     web.drive("undo")
     web.drive("status")
     web.set("apps.web.colors.green.args[0]", "--no-such-flag")
-    web.fail_up("--skip-preview")
+    web.fail_up()
     web.run("destroy", "--yes", deadline=180)
     judge(proxy, web)
 
@@ -137,18 +137,18 @@ def test_apps_of_one_version(bound: Callable[..., tuple[Stack, Proxy]]) -> None:
         del app["drainSeconds"]
     del apps["agent"]["replicas"]
     shop, proxy = bound(apps, tag=OLD)
-    shop.up("--skip-preview")
+    shop.up()
     shop.drive("doctor")
     shop.drive("status")
     shop.set("apps.db.canary.tag", NEW)
     shop.set("apps.db.canaryReplicas", 1)
-    shop.up("--skip-preview")
+    shop.up()
     shop.set("apps.db.canaryReplicas", 0)
     shop.drive("roll", NEW)
     shop.drive("undo")
     shop.set("apps.db.args[0]", "--no-such-flag")
-    shop.fail_up("--skip-preview")
+    shop.fail_up()
     shop.set("apps.db.args[0]", "--level=error")  # a pod that is ill and must go back is ended
-    shop.up("--skip-preview")
+    shop.up()
     shop.run("destroy", "--yes", deadline=180)
     judge(proxy, shop)

@@ -35,7 +35,7 @@ def job(stack: Stack, number: int) -> Stack:
 
 def test_each_job_does_a_step_from_configuration_and_state_alone(stack: Callable[..., Stack], port: int) -> None:
     api = stack({"api": canary(port, replicas=2)})
-    api.up("--skip-preview")
+    api.up()
     (api.folder.parent / "gitconfig").write_text("[user]\nname = Ann\nemail = ann@example.com\n")
     who = ("-c", "user.name=Ann", "-c", "user.email=ann@example.com")
     git(api.folder, "init", "--quiet", "--initial-branch", "main")

@@ -22,7 +22,7 @@ def promote_back_and_forth(stack: Stack, port: int, times: int) -> Answers:
     with running(Load(f"http://127.0.0.1:{port}/version", seconds=3600, count=1_000_000), "promotion") as traffic:
         for number in range(times):
             stack.set("activeColor", ("green", "blue")[number % 2])
-            stack.up("--skip-preview")
+            stack.up()
         answers = traffic.stop()
     assert answers.errors == {}
     seen = [(switch.old, switch.new) for switch in answers.switches()]
@@ -37,7 +37,7 @@ def test_the_staged_version_answers_before_it_is_live(stack: Callable[..., Stack
     assert OLD in ask(web.namespace, "web")
     assert NEW in ask(web.namespace, "web-preview")
     web.set("imageTag.green", NEXT)
-    web.up("--skip-preview")
+    web.up()
     assert OLD in ask(web.namespace, "web")
     assert NEXT in ask(web.namespace, "web-preview")
 
@@ -64,7 +64,7 @@ def test_keep_alive_clients_leave_the_old_version_when_its_pods_have_ended(
     web.up()
     web.set("activeColor", "green")
     with running(Load(f"http://127.0.0.1:{port}/version", seconds=300, keep_alive=True), "keep-alive") as traffic:
-        web.up("--skip-preview")
+        web.up()
         ended = time.monotonic()
         time.sleep(ENDING_SECONDS + 5)
         answers = traffic.stop()

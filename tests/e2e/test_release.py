@@ -35,7 +35,7 @@ def test_a_move_that_fails_leaves_every_old_color_whole(stack: Callable[..., Sta
     with running(Load(f"http://127.0.0.1:{port}/version", rate=50, seconds=300), "half-moved") as traffic:
         shop.set("apps.second.expose.nodePort", taken)
         shop.set("activeColor", "green")
-        failures = (shop.fail_up("--skip-preview").output for _ in range(5))
+        failures = (shop.fail_up().output for _ in range(5))
         # the engine may write the one that fails before the other, and end before it has told of that
         failure = next(told for told in failures if live(shop, "first") == "green")
         assert "second: the live Service is on green" not in failure
@@ -44,7 +44,7 @@ def test_a_move_that_fails_leaves_every_old_color_whole(stack: Callable[..., Sta
         for app in apps:
             assert client(shop.namespace).get(Deployment, f"{app}-blue").spec.replicas == 2
         shop.set("apps.second.expose.nodePort", port + 1)
-        shop.up("--skip-preview")
+        shop.up()
         answers = traffic.stop()
     assert (live(shop, "first"), live(shop, "second")) == ("green", "green")
     assert client(shop.namespace).get(Deployment, "first-blue").spec.replicas == 0
@@ -58,7 +58,7 @@ def test_many_apps_move_together_one_step_at_a_time(stack: Callable[..., Stack],
     fleet = stack(apps, idleReplicas=0)
     fleet.up("--parallel", "1", deadline=400)
     fleet.set("activeColor", "green")
-    fleet.up("--skip-preview", "--parallel", "1", deadline=400)
+    fleet.up("--parallel", "1", deadline=400)
     assert {app: live(fleet, app) for app in apps} == dict.fromkeys(apps, "green")
     assert {found["activeColor"] for found in fleet.outputs().values()} == {"green"}
 
@@ -78,16 +78,16 @@ def test_the_cluster_is_the_one_that_the_stack_names(stack: Callable[..., Stack]
     web.run("config", "set", "kubernetes:kubeconfig", str(both))
     web.up()
     web.set("activeColor", "green")
-    web.up("--skip-preview")
+    web.up()
     assert live(web, "web") == "green"
     web.run("config", "set", "kubernetes:context", "elsewhere")
-    assert f"kubeconfig {both} has no context 'elsewhere'" in web.fail_up("--skip-preview").output
+    assert f"kubeconfig {both} has no context 'elsewhere'" in web.fail_up().output
     web.run("config", "set", "kubernetes:context", CONTEXT)
 
 
 def test_an_object_that_pulumi_did_not_make_stops_the_release(stack: Callable[..., Stack]) -> None:
     web = stack({"web": blue_green(replicas=1)})
-    web.up("--skip-preview")
+    web.up()
     here = client(web.namespace)
     service = here.get(Service, "web")
     assert service.metadata
@@ -95,5 +95,5 @@ def test_an_object_that_pulumi_did_not_make_stops_the_release(stack: Callable[..
     service.metadata.uid = service.metadata.resourceVersion = None
     here.create(service)
     for _ in range(2):
-        assert "somebody made the object anew. No traffic was moved." in web.fail_up("--skip-preview").output
+        assert "somebody made the object anew. No traffic was moved." in web.fail_up().output
     web.up("--refresh")

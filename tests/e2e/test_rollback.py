@@ -23,13 +23,13 @@ UNREACHABLE = {"prometheus": {"url": "http://127.0.0.1:1"}, "metrics": {"errors"
 def promoted(stack: Stack) -> Stack:
     stack.up()
     stack.set("activeColor", "green")
-    stack.up("--skip-preview")
+    stack.up()
     return stack
 
 
 def roll_back(stack: Stack) -> None:
     stack.set("activeColor", "blue")
-    stack.up("--skip-preview")
+    stack.up()
     assert stack.outputs()["web"]["activeColor"] == "blue"
 
 
@@ -121,7 +121,7 @@ def test_it_starts_within_seconds(stack: Callable[..., Stack], port: int, stage:
     with running(Load(f"http://127.0.0.1:{port}/version", rate=50, seconds=300), f"back-from-{stage}") as traffic:
         begin = time.monotonic()
         web.set("activeColor", "blue")
-        web.up("--skip-preview")
+        web.up()
         answers = traffic.stop()
     assert not answers.errors
     (switch,) = answers.switches()

@@ -46,10 +46,10 @@ def template(stack: Stack) -> Any:
 
 def test_pods_stay_within_the_bounds_of_the_strategy(stack: Callable[..., Stack], port: int) -> None:
     web = stack({"web": rolling(port)})
-    web.up("--skip-preview")
+    web.up()
     with under_load(port, "surge") as traffic, census(web, "web") as pods:
         configure(web, rolling(port, tag=NEW))
-        web.up("--skip-preview")
+        web.up()
         seen, answers = pods.stop(), traffic.stop()
     assert answers.errors == {}
     assert [(switch.old, switch.new) for switch in answers.switches()][-1][1] == NEW
@@ -64,7 +64,7 @@ def test_pods_stay_within_the_bounds_of_the_strategy(stack: Callable[..., Stack]
     lacking = rolling(port, tag=NEXT, maxSurge=0, maxUnavailable=1)
     configure(web, lacking)
     with census(web, "web") as pods:
-        web.up("--skip-preview")
+        web.up()
         seen = pods.stop()
     assert seen.least("ready") == 2
     assert seen.most("pods") == 3
@@ -73,8 +73,8 @@ def test_pods_stay_within_the_bounds_of_the_strategy(stack: Callable[..., Stack]
     # what `kubectl rollout undo` and `kubectl rollout pause` do
     by_hand = {"spec": {"template": before, "paused": True}}
     client(web.namespace).patch(Deployment, "web", by_hand, field_manager="kubectl-rollout")
-    assert "pulumi up --refresh" in web.fail_up("--skip-preview").output
-    web.up("--skip-preview", "--refresh")
+    assert "pulumi up --refresh" in web.fail_up().output
+    web.up("--refresh")
     assert not client(web.namespace).get(Deployment, "web").spec.paused
     assert NEXT in ask(web.namespace, "web")
 
@@ -83,10 +83,10 @@ def test_recreate_shows_its_gap_and_never_two_versions(stack: Callable[..., Stac
     app = rolling(port, strategy="Recreate", preStop={"sleep": 1})
     app = {key: value for key, value in app.items() if not key.startswith("max")}
     web = stack({"web": app})
-    web.up("--skip-preview")
+    web.up()
     with under_load(port, "recreate") as traffic, census(web, "web") as pods:
         configure(web, app | {"tag": NEW})
-        web.up("--skip-preview")
+        web.up()
         seen, answers = pods.stop(), traffic.stop()
     assert answers.lost > 0
     assert seen.least("ready") == 0
@@ -97,7 +97,7 @@ def test_recreate_shows_its_gap_and_never_two_versions(stack: Callable[..., Stac
 def test_pause_holds_the_pods_and_resume_goes_on(stack: Callable[..., Stack]) -> None:
     app = rolling(config={"data": {"GREETING": "hello"}}, minReadySeconds=0)
     web = stack({"web": app})
-    web.up("--skip-preview")
+    web.up()
     first, (old_map,) = template(web), config_maps(web)
     with census(web, "web") as pods:
         changed = {"tag": NEW, "config": {"data": {"GREETING": "hi"}}, "minReadySeconds": SLOW_SECONDS}
@@ -107,7 +107,7 @@ def test_pause_holds_the_pods_and_resume_goes_on(stack: Callable[..., Stack]) ->
         going.send_signal(signal.SIGINT)
         assert going.wait(60) != 0
         configure(web, app | changed | {"paused": True})
-        told = web.up("--skip-preview")
+        told = web.up()
         assert "paused" in told.output
         paused = time.monotonic()
         time.sleep(HOLD_SECONDS)
@@ -123,15 +123,15 @@ def test_pause_holds_the_pods_and_resume_goes_on(stack: Callable[..., Stack]) ->
 
     # several changes while it stands, and no `up` of them waits
     configure(web, app | changed | {"tag": NEXT, "paused": True})
-    web.up("--skip-preview", deadline=SLOW_SECONDS)
+    web.up(deadline=SLOW_SECONDS)
     configure(web, app | changed | {"tag": NEXT, "minReadySeconds": 0})
-    web.up("--skip-preview")
+    web.up()
     assert NEXT in ask(web.namespace, "web")
     assert old_map not in config_maps(web)
     assert len(config_maps(web)) == 1
 
     configure(web, app)
-    web.up("--skip-preview")
+    web.up()
     assert template(web) == first
     assert config_maps(web) == {old_map}
 
@@ -139,12 +139,12 @@ def test_pause_holds_the_pods_and_resume_goes_on(stack: Callable[..., Stack]) ->
 def test_a_bad_version_stops_at_its_first_pod(stack: Callable[..., Stack]) -> None:
     app = rolling(config={"data": {"GREETING": "hello"}})
     web = stack({"web": app})
-    web.up("--skip-preview")
+    web.up()
     (old_map,) = config_maps(web)
 
     def fail(**bad: Any) -> str:
         configure(web, app | {"config": {"data": {"GREETING": "hi"}}} | bad)
-        return web.fail_up("--skip-preview").output
+        return web.fail_up().output
 
     with census(web, "web") as pods:
         assert "Its last log lines" in fail(tag=NEW, args=["--no-such-flag"])
@@ -156,7 +156,7 @@ def test_a_bad_version_stops_at_its_first_pod(stack: Callable[..., Stack]) -> No
         # those that serve on may yet be started again
         assert old_map in config_maps(web)
         configure(web, app)
-        web.up("--skip-preview")
+        web.up()
         seen = pods.stop()
     assert seen.least(OLD) == 3
     assert seen.most("pods") == 4

@@ -57,7 +57,7 @@ def ask_pod(stack: Stack, number: int, path: str, content: str | None = None) ->
 @pytest.fixture
 def db(stack: Callable[..., Stack]) -> Stack:
     made = stack({"db": stateful()})
-    made.up("--skip-preview")
+    made.up()
     return made
 
 
@@ -72,16 +72,16 @@ def test_data_outlive_a_partitioned_update_and_its_rollback(db: Stack) -> None:
 
     with census(db, "db") as pods:
         configure(db, canary={"tag": NEW}, canaryReplicas=1)
-        db.up("--skip-preview")
+        db.up()
         expect(OLD, OLD, NEW)
         outputs = db.outputs()["db"]
         assert (outputs["tag"], outputs["canaryTag"], outputs["partition"]) == (OLD, NEW, 2)
 
         configure(db, canary={"tag": NEW}, canaryReplicas=2)
-        db.up("--skip-preview")
+        db.up()
         expect(OLD, NEW, NEW)
         configure(db, canary={"tag": NEW}, canaryReplicas=1)
-        db.up("--skip-preview")
+        db.up()
         expect(OLD, OLD, NEW)
         seen = pods.stop()
     assert seen.least("ready") == 2
@@ -94,24 +94,24 @@ def test_data_outlive_a_partitioned_update_and_its_rollback(db: Stack) -> None:
     while tags(db):
         assert time.monotonic() < give_up, "the StatefulSet's pods do not end"
         time.sleep(0.2)
-    db.up("--skip-preview")
+    db.up()
     expect(OLD, OLD, NEW)
 
     configure(db)
-    db.up("--skip-preview")
+    db.up()
     expect(OLD, OLD, OLD)
 
 
 def test_what_is_bad_stops_at_its_first_pod_and_what_never_changes_is_refused(db: Stack) -> None:
     with census(db, "db") as pods:
         configure(db, tag="0.0.0")
-        failed = db.fail_up("--skip-preview")
+        failed = db.fail_up()
         assert "ImagePull" in failed.output
         assert f"Ready now: 2 of {OLD}" in failed.output
         assert tags(db) == [OLD, OLD, "0.0.0"]
         # Kubernetes would wait for the pod that cannot start before it takes it back
         configure(db)
-        db.up("--skip-preview")
+        db.up()
         seen = pods.stop()
     assert tags(db) == [OLD, OLD, OLD]
     assert seen.least("ready") == 2
@@ -119,12 +119,12 @@ def test_what_is_bad_stops_at_its_first_pod_and_what_never_changes_is_refused(db
     # a canary that does not pass its gate keeps to itself
     failing, passing = ({"smoke": {"home": {"path": path}}} for path in ("/status/500", "/version"))
     configure(db, canary={"tag": NEW}, canaryReplicas=1, gate=failing)
-    assert "did not pass its gate" in db.fail_up("--skip-preview").output
+    assert "did not pass its gate" in db.fail_up().output
     configure(db, tag=NEW, gate=failing)
-    assert "did not pass its gate" in db.fail_up("--skip-preview").output
+    assert "did not pass its gate" in db.fail_up().output
     assert tags(db) == [OLD, OLD, NEW]
     configure(db, tag=NEW, gate=passing)
-    db.up("--skip-preview")
+    db.up()
     assert tags(db) == [NEW, NEW, NEW]
 
     before = uids(db)
@@ -132,5 +132,5 @@ def test_what_is_bad_stops_at_its_first_pod_and_what_never_changes_is_refused(db
     refused = db.attempt("preview")
     assert refused.code != 0
     assert "--cascade=orphan" in refused.output
-    assert "--cascade=orphan" in db.fail_up("--skip-preview").output
+    assert "--cascade=orphan" in db.fail_up().output
     assert uids(db) == before

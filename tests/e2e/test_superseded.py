@@ -27,12 +27,12 @@ def test_a_bad_version_before_and_after_a_good_one_gets_no_request(
     web.up()
     with running(Load(f"http://127.0.0.1:{port}/version", rate=50, seconds=300), f"superseded-{bad}") as traffic:
         web.set("activeColor", "green")
-        assert told in web.fail_up("--skip-preview").output
+        assert told in web.fail_up().output
         web.set("imageTag.green", NEW)
-        web.up("--skip-preview")
+        web.up()
         web.set("imageTag.blue", bad)
         web.set("activeColor", "blue")
-        assert told in web.fail_up("--skip-preview").output
+        assert told in web.fail_up().output
         answers = traffic.stop()
     assert answers.errors == {}
     assert set(answers.versions) == {OLD, NEW}
@@ -43,7 +43,7 @@ def refuse(site: Site, told: str, **position: object) -> None:
     """Try to give a canary a share; it must fail and say why."""
     for key, value in position.items():
         site.stack.set(key, value)
-    failure = site.stack.fail_up("--skip-preview").output
+    failure = site.stack.fail_up().output
     assert told in failure, failure
 
 
@@ -78,18 +78,18 @@ def test_a_canary_without_a_router_gives_way_is_dropped_and_starts_again(
     api.up()
     with running(Load(f"http://127.0.0.1:{port}/version", rate=50, seconds=300), "superseded-canary") as traffic:
         api.set("imageTag.green", BAD)  # a third version while the canary takes traffic
-        api.up("--skip-preview")
+        api.up()
         assert versions(port) == {OLD, BAD}
         api.set("canaryReplicas", 2)
-        assert FAILED in api.fail_up("--skip-preview").output
+        assert FAILED in api.fail_up().output
         api.set("canaryReplicas", 0)
-        api.up("--skip-preview")
+        api.up()
         assert versions(port) == {OLD}
         api.set("canaryReplicas", 1)
-        assert REMEMBERED in api.fail_up("--skip-preview").output
+        assert REMEMBERED in api.fail_up().output
         assert versions(port) == {OLD}
         api.set("imageTag.green", NEW)
-        api.up("--skip-preview")
+        api.up()
         assert versions(port) == {OLD, NEW}
         answers = traffic.stop()
     assert answers.errors == {}

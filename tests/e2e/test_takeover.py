@@ -227,7 +227,7 @@ def test_what_fails_its_gate_takes_nothing_over_and_is_given_up(
     with traffic(port) as sent, watch.endpoints(kubeconfig(), web.namespace, "web") as endpoints:
         for step in (keep_out, allow):
             shell.type(step)
-        assert "did not pass its gate" in web.fail_up("--skip-preview").output
+        assert "did not pass its gate" in web.fail_up().output
         web.set("apps.web.gate.smoke.home.path", "/version")
         shell.type(take_over)
         web.run("preview", "--expect-no-changes")

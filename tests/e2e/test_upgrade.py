@@ -32,7 +32,7 @@ def test_the_live_color_keeps_what_an_earlier_cutover_wrote(stack: Callable[...,
         web.run("preview", "--expect-no-changes")
         for color in ("green", "blue"):
             web.set("activeColor", color)
-            web.up("--skip-preview")
+            web.up()
         answers = traffic.stop()
     assert not answers.errors
     assert [(switch.old, switch.new) for switch in answers.switches()] == [(OLD, NEW), (NEW, OLD)]
