@@ -39,6 +39,10 @@ from tests.e2e.stacks import (
     until,
 )
 
+# On a busy machine the node's proxy lets a few connections past its rules while it writes them anew: the node itself
+# refuses those, whatever is released (docs/migration.md).
+pytestmark = pytest.mark.alone
+
 PAGE = (PROJECT / "docs" / "migration.md").read_text()
 REPLICAS = 3
 NODE_SECONDS = 2
@@ -260,7 +264,6 @@ def rollouts() -> None:
 
 
 @pytest.mark.full
-@pytest.mark.alone
 @pytest.mark.timeout(1800)
 @pytest.mark.usefixtures("rollouts")
 def test_a_rollout_of_argo_is_taken_over(taken_over: Callable[..., tuple[Stack, Shell]], port: int) -> None:
