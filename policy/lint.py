@@ -104,17 +104,9 @@ def broken_rules(title: str, manifests: Sequence[Manifest]) -> Iterator[Finding]
 
 def scored(title: str, manifests: Sequence[Manifest]) -> Iterator[Finding]:
     """Ask kube-score, which ends with 1 when it finds something."""
-    done = subprocess.run(
-        [KUBE_SCORE.program("kube-score"), "score", "--kubernetes-version", KUBERNETES, "--output-format", "json", "-"],
-        input=yaml.safe_dump_all(manifests),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    if not done.stdout.startswith("["):
-        raise ClusterError(f"kube-score could not read the manifests of {title}: {done.stderr.strip()}")
-    for entry in json.loads(done.stdout):
+    program = str(KUBE_SCORE.program("kube-score"))
+    command = [program, "score", "--kubernetes-version", KUBERNETES, "--output-format", "json"]
+    for entry in _told(command, "[", title, manifests):
         where = f"{title} {entry['type_meta']['kind']}/{entry['object_meta']['name']}"
         for each in entry["checks"]:
             if not each["skipped"] and each["grade"] < PASSED:
@@ -125,20 +117,21 @@ def scored(title: str, manifests: Sequence[Manifest]) -> Iterator[Finding]:
 
 def linted(title: str, manifests: Sequence[Manifest]) -> Iterator[Finding]:
     """Ask kube-linter for what it checks by default; it ends with 1 when it finds something."""
-    done = subprocess.run(
-        [KUBE_LINTER, "lint", "--format", "json", "-"],
-        input=yaml.safe_dump_all(manifests),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    if not done.stdout.startswith("{"):
-        raise ClusterError(f"kube-linter could not read the manifests of {title}: {done.stderr.strip()}")
-    for report in json.loads(done.stdout)["Reports"] or ():
+    for report in _told([KUBE_LINTER, "lint", "--format", "json"], "{", title, manifests)["Reports"] or ():
         found = report["Object"]["K8sObject"]
         where = f"{title} {found['GroupVersionKind']['Kind']}/{found['Name']}"
         yield Finding(f"{KUBE_LINTER}/{report['Check']}", where, report["Diagnostic"]["Message"])
+
+
+def _told(command: Sequence[str], begins: str, title: str, manifests: Sequence[Manifest]) -> Any:
+    """Return the JSON that a linter says of manifests, which `begins` so; its exit code only says if it found any."""
+    done = subprocess.run(
+        [*command, "-"], input=yaml.safe_dump_all(manifests), capture_output=True, text=True, timeout=60, check=False
+    )
+    if not done.stdout.startswith(begins):
+        name = Path(command[0]).name
+        raise ClusterError(f"{name} could not read the manifests of {title}: {done.stderr.strip()}")
+    return json.loads(done.stdout)
 
 
 def judged(findings: Sequence[Finding], accepted: Sequence[Accepted]) -> list[str]:

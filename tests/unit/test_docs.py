@@ -10,18 +10,14 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from markdown_it import MarkdownIt
 from markdown_it.token import Token
+
+from tests.unit.typed import parsed
 
 PROJECT = Path(__file__).parents[2]
 PAGES = sorted([*PROJECT.glob("*.md"), *PROJECT.glob("docs/**/*.md")])
 ADDRESS = {"link_open": "href", "image": "src"}
 COMPARISON = PROJECT / "docs" / "comparison.md"
-
-
-@cache
-def parsed(page: Path) -> list[Token]:
-    return MarkdownIt("commonmark").enable("table").parse(page.read_text())
 
 
 def inline(page: Path) -> Iterator[Token]:

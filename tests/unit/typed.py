@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import click
@@ -15,10 +16,15 @@ PROJECT = Path(__file__).parents[2]
 PAGES = [PROJECT / "README.md", PROJECT / "CONTRIBUTING.md", *sorted((PROJECT / "docs").glob("*.md"))]
 
 
+@cache
+def parsed(page: Path) -> list[Token]:
+    return MarkdownIt("commonmark").enable("table").parse(page.read_text())
+
+
 def of_pages(program: str) -> Iterator[tuple[str, list[str]]]:
     """The commands of a program (an expression for its name), each with the page that tells of it."""
     for page in PAGES:
-        for line in _in_blocks_and_spans(MarkdownIt("commonmark").enable("table").parse(page.read_text())):
+        for line in _in_blocks_and_spans(parsed(page)):
             for words in of_line(line, program):
                 yield page.name, words
 
