@@ -26,6 +26,12 @@ class Recorder(mocks.MockMonitor):
         return {label(*urn.rsplit("$", 1)[-1].split("::")[-2:]) for urn in urns if ":Namespace::" not in urn}
 
 
+class Nowhere:
+    """A cluster that a preview never asks."""
+
+    node_host = "127.0.0.1"
+
+
 class Echo(pulumi.runtime.Mocks):
     def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
         return f"{args.name}-id", args.inputs

@@ -18,18 +18,12 @@ from components.release import Release
 from engine.kubernetes.diff import IDENTITY, IMMUTABLE
 from engine.kubernetes.objects import kind_of
 from policy.lint import stacks
-from tests.unit.recorder import Echo, Recorder
+from tests.unit.recorder import Echo, Nowhere, Recorder
 
 RECORD: Final = Path(__file__).with_name("released.json")
 
 Made: TypeAlias = dict[str, dict[str, Any]]
 """Objects by `<type of the parent>$<type>::<name>`, each with its immutable fields by path."""
-
-
-class Nowhere:
-    """A cluster that a preview never asks."""
-
-    node_host = "127.0.0.1"
 
 
 def register(plan: StackPlan, *, sealed: bool = False) -> Recorder:

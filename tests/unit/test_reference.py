@@ -16,7 +16,7 @@ from components.planner import plan
 from components.release import Release
 from components.schema import Settings
 from docs.reference import PAGE, TOLD, outputs, page
-from tests.unit.recorder import Echo, Recorder
+from tests.unit.recorder import Echo, Nowhere, Recorder
 
 EXAMPLES = re.findall(r"```yaml\n(.*?)```", PAGE.read_text(), re.DOTALL)
 
@@ -34,9 +34,6 @@ def test_a_stack_has_the_outputs_that_the_page_says(component: Component) -> Non
     app = {"component": component, "image": "registry.local/web"}
     settings = load({"apps": {"web": app}, "tag": "1.0", "imageTag": {"blue": "1.0", "green": "2.0"}})
     told: dict[str, Any] = {}
-
-    class Nowhere:
-        node_host = "127.0.0.1"
 
     async def program() -> None:
         pulumi.runtime.set_mocks(Echo(), project="cutover", stack="unit", preview=True, monitor=Recorder())

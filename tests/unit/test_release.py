@@ -14,19 +14,13 @@ from components.config import load
 from components.plan import StackPlan
 from components.planner import plan
 from components.release import Release
-from tests.unit.recorder import Echo, Recorder
+from tests.unit.recorder import Echo, Nowhere, Recorder
 
 IMAGE = "registry.local/podinfo"
 BLUE_GREEN = {"component": "BlueGreenApp", "image": IMAGE, "replicas": 3}
 CANARY = {"component": "CanaryApp", "image": IMAGE, "replicas": 10}
 SCALED = {"component": "BlueGreenApp", "image": IMAGE, "autoscaling": {"minReplicas": 2, "maxReplicas": 8}}
 SCALED["resources"] = {"requests": {"cpu": "10m"}}
-
-
-class Nowhere:
-    """A cluster that a preview never asks."""
-
-    node_host = "127.0.0.1"
 
 
 @pytest.fixture

@@ -16,15 +16,9 @@ from components.kube import Cluster
 from components.plan import WorkloadPlan
 from components.planner import plan
 from components.release import Release
-from tests.unit.recorder import Echo, Recorder
+from tests.unit.recorder import Echo, Nowhere, Recorder
 from tests.unit.test_single import KUBECONFIG
 from tests.unit.workloads.apps import CLAIMS, stack
-
-
-class Nowhere:
-    """A cluster that a preview never asks."""
-
-    node_host = "127.0.0.1"
 
 
 @pytest.fixture
